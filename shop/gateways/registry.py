@@ -1,0 +1,1 @@
+"""Which rail carries the money: the one named by ``LINJIA_GATEWAY``."""
