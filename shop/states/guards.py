@@ -1,0 +1,47 @@
+"""SQL that lets the database refuse an edge the table does not have, and edits of append-only rows.
+
+For migrations only: each app's guards migration spells out the edges of its day, so that history
+replays the same whatever the code says later.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from django.db import migrations
+
+FUNCTIONS = """
+CREATE OR REPLACE FUNCTION states_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.state IS DISTINCT FROM OLD.state
+       AND NOT (TG_ARGV[0]::jsonb -> OLD.state) ? NEW.state THEN
+        RAISE EXCEPTION '% may not go from % to %', TG_TABLE_NAME, OLD.state, NEW.state
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE FUNCTION append_only_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+"""
+
+
+def guard_states(db_table: str, edges: Mapping[str, Sequence[str]]) -> migrations.RunSQL:
+    """Return the operation that makes the database refuse other edges of ``db_table.state``."""
+    literal = json.dumps({source: list(targets) for source, targets in edges.items()})
+    return migrations.RunSQL(
+        f"CREATE TRIGGER {db_table}_states BEFORE UPDATE OF state ON {db_table} "
+        f"FOR EACH ROW EXECUTE FUNCTION states_guard('{literal}');",
+        f"DROP TRIGGER {db_table}_states ON {db_table};",
+    )
+
+
+def guard_append_only(db_table: str) -> migrations.RunSQL:
+    """Return the operation that makes the database refuse UPDATE, DELETE and TRUNCATE."""
+    return migrations.RunSQL(
+        f"CREATE TRIGGER {db_table}_rows BEFORE UPDATE OR DELETE ON {db_table} "
+        f"FOR EACH ROW EXECUTE FUNCTION append_only_guard();"
+        f"CREATE TRIGGER {db_table}_whole BEFORE TRUNCATE ON {db_table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION append_only_guard();",
+        f"DROP TRIGGER {db_table}_rows ON {db_table}; DROP TRIGGER {db_table}_whole ON {db_table};",
+    )
