@@ -1,0 +1,209 @@
+// What the pages do beyond links and forms. Everything here is an extra: browse, cart and order work without it.
+
+(() => {
+  "use strict";
+
+  // --- messages -------------------------------------------------------------------------------------------------
+
+  const STAYS_MS = 5000;
+
+  function dismissLater(item) {
+    item.querySelector("[data-toast-close]")?.addEventListener("click", () => item.remove());
+    item.querySelector("[data-toast-close]")?.classList.replace("hidden", "grid");
+    setTimeout(() => item.remove(), STAYS_MS);
+  }
+
+  function toast(text) {
+    const template = document.getElementById("toast-template");
+    const item = template.content.firstElementChild.cloneNode(true);
+    item.querySelector("[data-toast-text]").textContent = text;
+    document.getElementById("toasts").append(item);
+    dismissLater(item);
+  }
+
+  // --- a question before something final --------------------------------------------------------------------------
+
+  function ask(text, agreed) {
+    const dialog = document.getElementById("confirm");
+    dialog.querySelector("[data-confirm-text]").textContent = text;
+    const yes = dialog.querySelector("[data-confirm-yes]");
+    const no = dialog.querySelector("[data-confirm-no]");
+    yes.onclick = () => {
+      dialog.close();
+      agreed();
+    };
+    no.onclick = () => dialog.close();
+    dialog.showModal();
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const question = event.submitter?.dataset.confirm ?? form.dataset.confirm;
+    if (question && !form.dataset.agreed) {
+      event.preventDefault();
+      event.stopPropagation();
+      ask(question, () => {
+        form.dataset.agreed = "yes";
+        form.requestSubmit(event.submitter ?? undefined);
+        delete form.dataset.agreed;
+      });
+      return;
+    }
+    // A second press while the first is on its way would be a second order.
+    if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      setTimeout(() => {
+        for (const button of form.querySelectorAll("button:not([type=button])")) button.classList.add("is-busy");
+      });
+    }
+  }, true);
+
+  // Coming back with the browser's back button shows the page as it was left: free its buttons.
+  window.addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll(".is-busy")) button.classList.remove("is-busy");
+  });
+
+  // --- forms that follow their own fields ---------------------------------------------------------------------------
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+
+  // --- htmx: what fails says so ---------------------------------------------------------------------------------------
+
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const item of document.querySelectorAll("#toasts [data-toast]:not([data-seen])")) {
+      item.dataset.seen = "yes";
+      dismissLater(item);
+    }
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    // Quiet pieces of a page (a badge, a reviews block) leave without a word.
+    if (event.detail.elt.hasAttribute("data-quiet")) return;
+    const place = event.detail.xhr.getResponseHeader("X-Sign-In");
+    if (place) {
+      window.location.assign(place);
+      return;
+    }
+    toast(event.detail.xhr.getResponseHeader("X-Message") ? decodeURIComponent(event.detail.xhr.getResponseHeader("X-Message")) : document.getElementById("toasts").dataset.failed);
+  });
+  document.addEventListener("htmx:sendError", (event) => {
+    if (!event.detail.elt.hasAttribute("data-quiet")) toast(document.getElementById("toasts").dataset.failed);
+  });
+
+  // --- pieces of pages ---------------------------------------------------------------------------------------------
+
+  document.addEventListener("alpine:init", () => {
+    const { Alpine } = window;
+
+    // Product pictures: a strip that snaps, a counter that follows it, thumbnails that move it.
+    Alpine.data("gallery", () => ({
+      at: 0,
+      follow() {
+        const strip = this.$refs.strip;
+        this.at = Math.round(strip.scrollLeft / strip.clientWidth);
+      },
+      show(event) {
+        const index = Number(event.currentTarget.dataset.index);
+        const strip = this.$refs.strip;
+        strip.scrollTo({ left: index * strip.clientWidth, behavior: "smooth" });
+      },
+      get counter() {
+        return `${this.at + 1} / ${this.$refs.strip.children.length}`;
+      },
+    }));
+
+    // How many: buttons beside a number field.
+    Alpine.data("quantity", () => ({
+      step(by) {
+        const field = this.$refs.field;
+        const least = Number(field.min || 1);
+        const most = Number(field.max || 999);
+        const next = Math.min(most, Math.max(least, Number(field.value || least) + by));
+        if (String(next) === field.value) return;
+        field.value = String(next);
+        field.dispatchEvent(new Event("change", { bubbles: true }));
+      },
+      less() {
+        this.step(-1);
+      },
+      more() {
+        this.step(1);
+      },
+    }));
+
+    // Share through the device where it can, else copy the address.
+    Alpine.data("share", () => ({
+      async share() {
+        const { url, title, text, copied } = this.$root.dataset;
+        const address = new URL(url || window.location.pathname, window.location.href).href;
+        if (navigator.share && window.matchMedia("(pointer: coarse)").matches) {
+          try {
+            await navigator.share({ url: address, title, text });
+          } catch {
+            // The person closed the sheet.
+          }
+          return;
+        }
+        try {
+          await navigator.clipboard.writeText(address);
+          toast(copied);
+        } catch {
+          toast(address);
+        }
+      },
+    }));
+
+    // Copy a number or an address.
+    Alpine.data("copy", () => ({
+      async copy() {
+        const { text, copied } = this.$root.dataset;
+        try {
+          await navigator.clipboard.writeText(text);
+          toast(copied);
+        } catch {
+          toast(text);
+        }
+      },
+    }));
+
+    // Time left until an instant, in the page's words: data-until (ISO), data-over (text at the end).
+    Alpine.data("countdown", () => ({
+      left: "",
+      timer: null,
+      init() {
+        this.tick();
+        this.timer = setInterval(() => this.tick(), 1000);
+      },
+      destroy() {
+        clearInterval(this.timer);
+      },
+      tick() {
+        const seconds = Math.floor((Date.parse(this.$root.dataset.until) - Date.now()) / 1000);
+        if (seconds <= 0) {
+          this.left = this.$root.dataset.over;
+          clearInterval(this.timer);
+          return;
+        }
+        const two = (number) => String(number).padStart(2, "0");
+        const hours = Math.floor(seconds / 3600);
+        this.left = `${hours ? `${two(hours)}:` : ""}${two(Math.floor((seconds % 3600) / 60))}:${two(seconds % 60)}`;
+      },
+    }));
+
+    // Chosen pictures show before they are sent.
+    Alpine.data("evidence", () => ({
+      names: [],
+      chosen(event) {
+        this.names = [...event.target.files].map((file) => file.name);
+      },
+    }));
+  });
+
+  // Messages that came with the page.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const item of document.querySelectorAll("#toasts [data-toast]")) {
+      item.dataset.seen = "yes";
+      dismissLater(item);
+    }
+  });
+})();

@@ -1,0 +1,1 @@
+"""Template tags every side's pages use."""
