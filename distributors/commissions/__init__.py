@@ -1,0 +1,1 @@
+"""What a sale earns: rules, frozen commissions, settlement, claw-back."""

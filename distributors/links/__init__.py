@@ -1,0 +1,1 @@
+"""Share links, touches, bonds, and whose sale it is."""

@@ -1,0 +1,1 @@
+"""Paying distributors: payout accounts and withdrawals."""

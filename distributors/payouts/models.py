@@ -1,0 +1,76 @@
+"""Where a distributor is paid, and every withdrawal."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from distributors.payouts.states import WITHDRAWAL, WithdrawalState
+from distributors.stores.models import Distributor, Store
+from shop.base.numbers import new_number
+
+
+def new_withdrawal_number() -> str:
+    return new_number("W")
+
+
+class PayoutAccount(models.Model):
+    """A distributor's way to be paid. Changing it starts a cooling-off time."""
+
+    class Channel(models.TextChoices):
+        WECHAT = "wechat", _("WeChat change")
+
+    distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="payout_account")
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.WECHAT)
+    openid = models.CharField(_("openid"), max_length=64)
+    real_name = models.CharField(_("real name"), max_length=40)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("payout account")
+        verbose_name_plural = _("payout accounts")
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.distributor_id}"
+
+
+class Withdrawal(models.Model):
+    """One request for money. ``number`` is the bill number at the gateway, for ever."""
+
+    lifecycle = WITHDRAWAL
+
+    number = models.CharField(max_length=32, unique=True, default=new_withdrawal_number)
+    store = models.ForeignKey(Store, models.PROTECT, related_name="withdrawals")
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    tax_fen = models.BigIntegerField(_("tax withheld (fen)"), default=0)
+    state = models.CharField(
+        _("state"), max_length=16, choices=WithdrawalState, default=WithdrawalState.REQUESTED
+    )
+    # The payee as it was when asked; later changes of the payout account do not reach it.
+    openid = models.CharField(max_length=64)
+    real_name = models.CharField(_("real name"), max_length=40)
+    gateway = models.CharField(_("gateway"), max_length=16)
+    requested_at = models.DateTimeField(_("requested at"))
+    reviewed_by = models.CharField(_("reviewed by"), max_length=64, blank=True)
+    reviewed_at = models.DateTimeField(_("reviewed at"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    bill_id = models.CharField(_("gateway's bill"), max_length=64, blank=True)
+    package_info = models.TextField(blank=True)
+    confirm_until = models.DateTimeField(_("confirm until"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    fail_reason = models.CharField(_("why it failed"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("withdrawal")
+        verbose_name_plural = _("withdrawals")
+        indexes = [models.Index(fields=["store", "-id"])]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_fen__gt=0, tax_fen__gte=0), name="payouts_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(tax_fen__lt=models.F("amount_fen")), name="payouts_tax_below_amount"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number

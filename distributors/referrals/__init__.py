@@ -1,0 +1,1 @@
+"""Who recruited whom: one referrer each, no self, no loop."""

@@ -1,0 +1,1 @@
+"""Who sells (b): distributors, their stores and listings."""

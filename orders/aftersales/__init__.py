@@ -1,0 +1,1 @@
+"""Refund, return, exchange, and the evidence for it."""

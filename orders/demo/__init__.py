@@ -1,0 +1,1 @@
+"""The whole story played by made-up people."""

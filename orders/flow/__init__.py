@@ -1,0 +1,1 @@
+"""The conductor: one function per moment, every consequence on its own line."""

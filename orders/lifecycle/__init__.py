@@ -1,0 +1,1 @@
+"""The record of what was bought: orders, supplier orders, order lines."""

@@ -1,0 +1,1 @@
+"""Money in and money back: payments, refunds, gateway notices."""

@@ -1,0 +1,155 @@
+"""Money in, money back, and every notice a gateway sent."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.payments.states import PAYMENT, REFUND, PaymentState, RefundState
+from shop.base.numbers import new_number
+
+
+def new_payment_number() -> str:
+    return new_number("P")
+
+
+def new_refund_number() -> str:
+    return new_number("R")
+
+
+class Payment(models.Model):
+    """One attempt to pay an order. ``number`` is the merchant's order number at the gateway."""
+
+    lifecycle = PAYMENT
+
+    number = models.CharField(max_length=32, unique=True, default=new_payment_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="payments")
+    gateway = models.CharField(_("gateway"), max_length=16)
+    kind = models.CharField(_("kind"), max_length=8)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=PaymentState, default=PaymentState.STARTED
+    )
+    # True once its money paid the order; a second or late payment never is, and is sent back.
+    is_applied = models.BooleanField(_("applied"), default=False)
+    prepay_id = models.CharField(max_length=128, blank=True)
+    code_url = models.CharField(max_length=200, blank=True)
+    client_params = models.JSONField(default=dict, blank=True)
+    transaction_id = models.CharField(_("gateway's transaction"), max_length=64, blank=True)
+    payer_openid = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField(_("started at"))
+    succeeded_at = models.DateTimeField(_("succeeded at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        indexes = [models.Index(fields=["order", "-id"])]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_fen__gt=0), name="payment_amount_positive"),
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(is_applied=True), name="payment_applied_once"
+            ),
+            models.UniqueConstraint(
+                fields=["gateway", "transaction_id"],
+                condition=~Q(transaction_id=""),
+                name="payment_transaction_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Refund(models.Model):
+    """Money on its way back. ``number`` is the refund number at the gateway, for ever."""
+
+    class Cause(models.TextChoices):
+        AFTERSALE = "aftersale", _("after-sale")
+        CANCELLED = "cancelled", _("cancelled before shipping")
+        LATE_PAYMENT = "late_payment", _("paid too late")
+        SECOND_PAYMENT = "second_payment", _("paid twice")
+        STAFF = "staff", _("by staff")
+
+    lifecycle = REFUND
+
+    number = models.CharField(max_length=32, unique=True, default=new_refund_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, null=True, blank=True, related_name="refunds"
+    )
+    cause = models.CharField(_("cause"), max_length=16, choices=Cause)
+    reason = models.CharField(_("reason"), max_length=120, blank=True)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    freight_fen = models.BigIntegerField(_("of which freight (fen)"), default=0)
+    state = models.CharField(
+        _("state"), max_length=10, choices=RefundState, default=RefundState.REQUESTED
+    )
+    gateway_refund_id = models.CharField(_("gateway's refund"), max_length=64, blank=True)
+    requested_at = models.DateTimeField(_("requested at"))
+    succeeded_at = models.DateTimeField(_("succeeded at"), null=True, blank=True)
+    fail_reason = models.CharField(_("why it failed"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        indexes = [models.Index(fields=["order", "-id"])]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_fen__gt=0, freight_fen__gte=0, freight_fen__lte=F("amount_fen")),
+                name="refund_amount",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class RefundLine(models.Model):
+    """How much of a refund belongs to one order line. Quantity 0 is a price difference."""
+
+    refund = models.ForeignKey(Refund, models.PROTECT, related_name="lines")
+    order_line = models.ForeignKey(OrderLine, models.PROTECT, related_name="refund_lines")
+    quantity = models.PositiveIntegerField(_("quantity"), default=0)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    is_restocked = models.BooleanField(_("restocked"), default=False)
+
+    class Meta:
+        verbose_name = _("refund line")
+        verbose_name_plural = _("refund lines")
+        constraints = [
+            models.UniqueConstraint(fields=["refund", "order_line"], name="refund_line_once"),
+            models.CheckConstraint(
+                condition=Q(amount_fen__gte=0) & (Q(amount_fen__gt=0) | Q(quantity__gt=0)),
+                name="refund_line_something",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.refund_id}: {self.amount_fen}"
+
+
+class GatewayNotice(models.Model):
+    """A verified notice, as it came. Unique per gateway event, so it is applied once."""
+
+    gateway = models.CharField(_("gateway"), max_length=16)
+    event_id = models.CharField(_("event"), max_length=80)
+    kind = models.CharField(_("kind"), max_length=10)
+    # The number of the payment, refund or withdrawal it speaks of.
+    number = models.CharField(_("number"), max_length=32)
+    state = models.CharField(_("state"), max_length=24)
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    raw = models.JSONField(_("content"))
+    received_at = models.DateTimeField(_("received at"))
+    outcome = models.CharField(_("outcome"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("gateway notice")
+        verbose_name_plural = _("gateway notices")
+        indexes = [models.Index(fields=["number"])]
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "event_id"], name="notice_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number} {self.state}"

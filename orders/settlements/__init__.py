@@ -1,0 +1,1 @@
+"""Paying suppliers: earnings and statements."""

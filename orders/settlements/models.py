@@ -1,0 +1,102 @@
+"""What suppliers are owed, and the statements they confirm."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.settlements.states import EARNING, STATEMENT, EarningState, StatementState
+from shop.base.numbers import new_number
+from shop.suppliers.models import Supplier
+
+
+def new_statement_number() -> str:
+    return new_number("T")
+
+
+class Statement(models.Model):
+    """A supplier's account for a period. Its sums are sums of journal rows."""
+
+    lifecycle = STATEMENT
+
+    number = models.CharField(max_length=32, unique=True, default=new_statement_number)
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="statements")
+    from_date = models.DateField(_("from"))
+    until_date = models.DateField(_("until"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=StatementState, default=StatementState.OPEN
+    )
+    # Carried over from the statement before: negative when the supplier still owes.
+    opening_fen = models.BigIntegerField(_("opening (fen)"), default=0)
+    settled_fen = models.BigIntegerField(_("settled (fen)"), default=0)
+    deducted_fen = models.BigIntegerField(_("deducted (fen)"), default=0)
+    paid_fen = models.BigIntegerField(_("paid out (fen)"), default=0)
+    closing_fen = models.BigIntegerField(_("closing (fen)"), default=0)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    closed_at = models.DateTimeField(_("issued at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("statement")
+        verbose_name_plural = _("statements")
+        constraints = [
+            models.UniqueConstraint(fields=["supplier", "from_date"], name="statement_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    closing_fen=F("opening_fen") + F("settled_fen") - F("deducted_fen") - F("paid_fen")
+                ),
+                name="statement_adds_up",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Earning(models.Model):
+    """What a supplier is owed for one order line, or for the freight of its part (no line)."""
+
+    lifecycle = EARNING
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="earnings")
+    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, related_name="earnings")
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="earnings")
+    order_line = models.ForeignKey(
+        OrderLine, models.PROTECT, null=True, blank=True, related_name="earnings"
+    )
+    amount_fen = models.BigIntegerField(_("amount (fen)"))
+    deducted_fen = models.BigIntegerField(_("deducted (fen)"), default=0)
+    state = models.CharField(
+        _("state"), max_length=10, choices=EarningState, default=EarningState.FROZEN
+    )
+    accrued_at = models.DateTimeField(_("accrued at"))
+    due_at = models.DateTimeField(_("due at"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("earning")
+        verbose_name_plural = _("earnings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order_line"],
+                condition=Q(order_line__isnull=False),
+                name="earning_once_per_line",
+            ),
+            models.UniqueConstraint(
+                fields=["supplier_order"],
+                condition=Q(order_line=None),
+                name="earning_once_for_freight",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_fen__gt=0, deducted_fen__gte=0, deducted_fen__lte=F("amount_fen")),
+                name="earning_deductions_within",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["supplier", "-id"]),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(state="frozen"), name="earning_frozen_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.supplier_order_id}: {self.amount_fen}"

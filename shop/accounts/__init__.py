@@ -1,0 +1,1 @@
+"""People: users, sign-in, WeChat identities, addresses, access tokens."""

@@ -1,0 +1,1 @@
+"""What is sold: categories, products, SKUs, images; import and export."""

@@ -1,0 +1,147 @@
+"""Categories, products (SPU), SKUs and pictures."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from shop.base.numbers import new_token
+from shop.catalogue.states import PRODUCT, ProductState
+from shop.suppliers.models import Supplier
+
+
+def new_product_number() -> str:
+    return "p" + new_token(11)
+
+
+def new_sku_number() -> str:
+    return "k" + new_token(11)
+
+
+class Category(models.Model):
+    """A shelf. Three levels at most."""
+
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    name = models.CharField(_("name"), max_length=40)
+    name_en = models.CharField(_("English name"), max_length=40, blank=True)
+    icon = models.CharField(_("icon"), max_length=40, blank=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+    level = models.PositiveSmallIntegerField(_("level"), default=1)
+    # Goods of this category may carry a longer (or, by law, no) no-reason return window; days.
+    return_days = models.PositiveSmallIntegerField(_("return days"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ["position", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(level__gte=1, level__lte=3), name="category_levels")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Product(models.Model):
+    """What a customer looks at (SPU). What she buys is one of its SKUs."""
+
+    lifecycle = PRODUCT
+
+    number = models.CharField(max_length=16, unique=True, default=new_product_number, editable=False)
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="products")
+    category = models.ForeignKey(Category, models.PROTECT, related_name="products")
+    # The supplier's own key for the product; a repeated import finds the product by it.
+    handle = models.CharField(_("handle"), max_length=120)
+    title = models.CharField(_("title"), max_length=120)
+    subtitle = models.CharField(_("subtitle"), max_length=160, blank=True)
+    description_html = models.TextField(_("description"), blank=True)
+    # Up to three axes: ["颜色", "尺码"].
+    option_names = models.JSONField(_("option names"), default=list, blank=True)
+    state = models.CharField(
+        _("state"), max_length=12, choices=ProductState, default=ProductState.DRAFT
+    )
+    # Denormalised for lists and search; written by catalogue.actions and pricing.actions only.
+    min_retail_fen = models.BigIntegerField(default=0, editable=False)
+    sold_count = models.PositiveIntegerField(default=0, editable=False)
+    search_text = models.TextField(blank=True, editable=False)
+    on_sale_at = models.DateTimeField(null=True, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        constraints = [
+            models.UniqueConstraint(fields=["supplier", "handle"], name="catalogue_handle_once"),
+        ]
+        indexes = [
+            models.Index(fields=["-id"], condition=Q(state="on_sale"), name="product_on_sale"),
+            models.Index(
+                fields=["category", "-id"], condition=Q(state="on_sale"), name="product_in_category"
+            ),
+            models.Index(fields=["supplier", "-id"], name="product_of_supplier"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Sku(models.Model):
+    """One buyable combination of a product's options."""
+
+    number = models.CharField(max_length=16, unique=True, default=new_sku_number, editable=False)
+    product = models.ForeignKey(Product, models.CASCADE, related_name="skus")
+    # Copied from the product so that the database can keep a supplier's own codes unique.
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="+")
+    code = models.CharField(_("supplier's SKU code"), max_length=80, blank=True)
+    option_values = models.JSONField(_("option values"), default=list, blank=True)
+    weight_g = models.PositiveIntegerField(_("weight (g)"), default=0)
+    barcode = models.CharField(_("barcode"), max_length=40, blank=True)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("SKU")
+        verbose_name_plural = _("SKUs")
+        ordering = ["product", "position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["product", "option_values"], name="sku_options_once"),
+            models.UniqueConstraint(
+                fields=["supplier", "code"], condition=~Q(code=""), name="sku_code_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return " / ".join(self.option_values) or self.code or self.number
+
+    @property
+    def option_text(self) -> str:
+        """The options as a customer reads them: ``红色 / L``; empty for a product without options."""
+        return " / ".join(self.option_values)
+
+
+class ProductImage(models.Model):
+    """A picture of a product. ``source_url`` remembers where an import said it was."""
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="images")
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    # The large rendition; the small one lies beside it with the suffix "-400".
+    file = models.ImageField(_("file"), upload_to="products/", blank=True)
+    alt = models.CharField(_("description"), max_length=120, blank=True)
+    source_url = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("product picture")
+        verbose_name_plural = _("product pictures")
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "source_url"],
+                condition=~Q(source_url=""),
+                name="image_source_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.alt or self.file.name

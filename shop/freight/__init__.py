@@ -1,0 +1,1 @@
+"""Freight templates by region, and the quote."""

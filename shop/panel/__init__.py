@@ -1,0 +1,1 @@
+"""The suppliers' admin site: row scoping and dashboard."""

@@ -1,0 +1,1 @@
+"""What it costs: supply, retail, floor and ceiling price of a SKU."""

@@ -1,0 +1,1 @@
+"""Province, city, county, township, village; the longest match wins."""

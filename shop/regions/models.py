@@ -1,0 +1,27 @@
+"""The tree of places a parcel can go to."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Region(models.Model):
+    """A place on one of five levels: 1 province, 2 city, 3 county, 4 township, 5 village."""
+
+    code = models.CharField(_("code"), max_length=16, primary_key=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    level = models.PositiveSmallIntegerField(_("level"))
+    name = models.CharField(_("name"), max_length=60)
+    # Codes from the province down to here, joined and ended by "/": a prefix is an ancestor.
+    path = models.CharField(max_length=90, db_index=True)
+
+    class Meta:
+        verbose_name = _("region")
+        verbose_name_plural = _("regions")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(level__gte=1, level__lte=5), name="regions_five_levels"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

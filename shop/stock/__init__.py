@@ -1,0 +1,1 @@
+"""How many are left: stock items, reservations, movements."""

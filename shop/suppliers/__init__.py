@@ -1,0 +1,1 @@
+"""Who supplies (S): suppliers, their members and qualifications."""

@@ -1,0 +1,1 @@
+"""The to-do list in the database: due work and idempotency keys."""
