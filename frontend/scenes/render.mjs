@@ -1,6 +1,6 @@
 // Renders product pictures: scenes (data, see scene.mjs) -> SVG -> WebP 800x800 and 400x400.
 //
-//   npm run scenes -- --in scenes.json --out DIR     writes DIR/<name>-800.webp and DIR/<name>-400.webp
+//   npm run scenes -- --in scenes.json --out DIR     writes DIR/<name>.webp (800) and DIR/<name>-400.webp
 //   npm run scenes -- --in scenes.json --out DIR --svg   writes DIR/<name>.svg instead
 //   npm run scenes -- --list peach                   names of the drawings that contain "peach"
 //
@@ -17,7 +17,8 @@ import { parseArgs } from "node:util";
 import { sceneToSvg } from "./scene.mjs";
 
 const LOOK = "1"; // raise when scene.mjs draws differently
-const SIZES = [800, 400];
+// The large rendition has the plain name; the small one lies beside it, as the catalogue expects.
+const SIZES = [[800, ""], [400, "-400"]];
 const require = createRequire(import.meta.url);
 
 function loadDrawings() {
@@ -57,15 +58,15 @@ async function render(scenes, folder, { svgOnly, set, sharp }) {
   let written = 0;
   for (const scene of scenes) {
     const svg = sceneToSvg(scene, find);
-    const names = svgOnly ? [`${scene.name}.svg`] : SIZES.map((side) => `${scene.name}-${side}.webp`);
+    const names = svgOnly ? [`${scene.name}.svg`] : SIZES.map(([, suffix]) => `${scene.name}${suffix}.webp`);
     const print = createHash("sha256").update(LOOK).update(svg).digest("hex").slice(0, 16);
     if (memory[scene.name] === print && names.every((name) => existsSync(join(folder, name)))) continue;
     if (svgOnly) {
       writeFileSync(join(folder, names[0]), svg);
     } else {
-      const bitmap = await sharp(Buffer.from(svg)).resize(SIZES[0]).png().toBuffer();
-      for (const side of SIZES) {
-        const path = join(folder, `${scene.name}-${side}.webp`);
+      const bitmap = await sharp(Buffer.from(svg)).resize(SIZES[0][0]).png().toBuffer();
+      for (const [side, suffix] of SIZES) {
+        const path = join(folder, `${scene.name}${suffix}.webp`);
         await sharp(bitmap).resize(side).webp({ quality: 86, effort: 4 }).toFile(path);
       }
     }

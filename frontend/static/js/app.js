@@ -199,6 +199,16 @@
     }));
   });
 
+  // --- a page for the time without a network ----------------------------------------------------------------------
+
+  if ("serviceWorker" in navigator && window.isSecureContext) {
+    window.addEventListener("load", () => {
+      navigator.serviceWorker.register("/sw.js").catch(() => {
+        // Private windows refuse; the shop works without it.
+      });
+    });
+  }
+
   // Messages that came with the page.
   document.addEventListener("DOMContentLoaded", () => {
     for (const item of document.querySelectorAll("#toasts [data-toast]")) {

@@ -1,0 +1,255 @@
+"""What product lists and product pages show: plain facts for templates, put together in a fixed number of statements.
+
+A store's page (one floor up) shows the same goods with its own words and prices; it passes them in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import F, Model, QuerySet
+from django.urls import reverse
+from django.utils.translation import get_language
+
+from shop.catalogue.models import Category, Product, ProductImage, Sku
+from shop.pricing.models import SkuPrice
+from shop.stock import queries as stock
+
+M = TypeVar("M", bound=Model)
+
+PAGE_SIZE = 24
+NEW_FOR = timedelta(days=14)
+
+# Icons of categories that name none, and the only icons a category may name (see frontend/icons.txt).
+DEFAULT_CATEGORY_ICON = "shopping-basket"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A product in a list. Prices in fen; ``picture`` may be empty."""
+
+    number: str
+    title: str
+    subtitle: str
+    picture: str
+    picture_large: str
+    price_fen: int
+    was_fen: int | None
+    sold: int
+    url: str
+    reason: str = ""
+    chips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a product: the large rendition, the small one, what it shows."""
+
+    url: str
+    small: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One value of one option: where choosing it leads. ``is_gone``: no SKU with it has stock."""
+
+    label: str
+    url: str
+    is_chosen: bool
+    is_gone: bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One option of a product and its values."""
+
+    name: str
+    picks: tuple[Pick, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The SKU a product page stands at. ``available`` pieces; prices in fen."""
+
+    sku: Sku | None
+    price_fen: int
+    was_fen: int | None
+    available: int
+    axes: tuple[Axis, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A category as pages show it."""
+
+    code: str
+    label: str
+    icon_name: str
+    below: tuple["Shelf", ...] = ()
+
+
+def picture_of(image: ProductImage | None) -> Picture:
+    """Return the addresses of a product's picture; empty ones when there is none."""
+    if image is None or not image.file:
+        return Picture("", "", "")
+    url: str = image.file.url
+    stem, dot, suffix = url.rpartition(".")
+    return Picture(url, f"{stem}-400{dot}{suffix}", image.alt)
+
+
+def first_pictures(product_ids: Sequence[int]) -> dict[int, Picture]:
+    """Return each product's first picture, in one statement."""
+    rows = (
+        ProductImage.objects.filter(product_id__in=product_ids)
+        .exclude(file="")
+        .order_by("product_id", "position", "pk")
+        .distinct("product_id")
+    )
+    return {image.product_id: picture_of(image) for image in rows}
+
+
+def _compare_prices(product_ids: Sequence[int]) -> dict[int, int]:
+    """Return the struck-through price of each product's cheapest SKU that has one, in one statement."""
+    rows = (
+        SkuPrice.objects.filter(sku__product_id__in=product_ids, sku__is_active=True, compare_at_fen__gt=F("retail_fen"))
+        .order_by("sku__product_id", "retail_fen")
+        .distinct("sku__product_id")
+        .values_list("sku__product_id", "retail_fen", "compare_at_fen")
+    )
+    return {product_id: compare for product_id, _retail, compare in rows if compare is not None}
+
+
+def cards(
+    products: Sequence[Product],
+    *,
+    urls: Mapping[int, str] | None = None,
+    titles: Mapping[int, str] | None = None,
+    reasons: Mapping[int, str] | None = None,
+    prices_fen: Mapping[int, int] | None = None,
+) -> list[Card]:
+    """Return the cards of these products in their order; two statements whatever their number.
+
+    The mappings are by product id: addresses, titles, reasons and prices that a store sets itself.
+    """
+    ids = [product.pk for product in products]
+    pictures = first_pictures(ids)
+    compare = _compare_prices(ids)
+    none = Picture("", "", "")
+    return [
+        Card(
+            number=product.number,
+            title=(titles or {}).get(product.pk) or product.title,
+            subtitle=product.subtitle,
+            picture=pictures.get(product.pk, none).small,
+            picture_large=pictures.get(product.pk, none).url,
+            price_fen=(prices_fen or {}).get(product.pk, product.min_retail_fen),
+            was_fen=compare.get(product.pk),
+            sold=product.sold_count,
+            url=(urls or {}).get(product.pk) or reverse("product", args=[product.number]),
+            reason=(reasons or {}).get(product.pk, ""),
+        )
+        for product in products
+    ]
+
+
+def stretch(rows: QuerySet[M], after: str, size: int = PAGE_SIZE) -> tuple[list[M], str]:
+    """Return one stretch of rows, newest first, and the position of the next one ("" at the end).
+
+    ``after`` is a position an earlier call returned; nonsense starts at the beginning. Keyset
+    paging: the last page costs what the first one does.
+    """
+    if after.isdigit() and len(after) < 19:
+        rows = rows.filter(pk__lt=int(after))
+    found = list(rows.order_by("-pk")[: size + 1])
+    position = str(found[size - 1].pk) if len(found) > size else ""
+    return found[:size], position
+
+
+def shelf(category: Category, below: Sequence[Category] = ()) -> Shelf:
+    """Return a category under its name in the reader's language."""
+    english = (get_language() or "").startswith("en")
+    return Shelf(
+        code=category.code,
+        label=(category.name_en or category.name) if english else category.name,
+        icon_name=category.icon or DEFAULT_CATEGORY_ICON,
+        below=tuple(shelf(one) for one in below),
+    )
+
+
+def trail_of(category: Category) -> list[Shelf]:
+    """Return the way from the top shelf down to this one."""
+    trail = [category]
+    while trail[0].parent is not None and len(trail) < 3:
+        trail.insert(0, trail[0].parent)
+    return [shelf(one) for one in trail]
+
+
+def pictures_of(product: Product) -> list[Picture]:
+    """Return the pictures of a product that are here, in their order."""
+    return [picture_of(image) for image in product.images.all() if image.file]
+
+
+def choose(
+    product: Product, *, wanted: str, page_url: str, own_prices_fen: Mapping[int, int] | None = None
+) -> Choice:
+    """Return the SKU a product page stands at, and where each option leads.
+
+    ``wanted`` is a SKU number from the address; an unknown or empty one gives the first SKU with
+    stock. ``own_prices_fen`` are a store's own prices by SKU id. Two statements.
+    """
+    skus = list(product.skus.filter(is_active=True, price__isnull=False).select_related("price"))
+    if not skus:
+        return Choice(None, product.min_retail_fen, None, 0)
+    left = stock.available([sku.pk for sku in skus])
+    asked = next((sku for sku in skus if sku.number == wanted), None)
+    chosen = asked or next((sku for sku in skus if left.get(sku.pk, 0) > 0), skus[0])
+    prices = {sku.pk: (own_prices_fen or {}).get(sku.pk, sku.price.retail_fen) for sku in skus}
+    compare = chosen.price.compare_at_fen
+    return Choice(
+        sku=chosen,
+        price_fen=prices[chosen.pk],
+        was_fen=compare if compare and compare > prices[chosen.pk] else None,
+        available=left.get(chosen.pk, 0),
+        axes=tuple(
+            _axis(name, index, skus, chosen, left, page_url)
+            for index, name in enumerate(product.option_names)
+        ),
+    )
+
+
+def _axis(
+    name: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mapping[int, int], page_url: str
+) -> Axis:
+    values = list(dict.fromkeys(sku.option_values[index] for sku in skus if index < len(sku.option_values)))
+    return Axis(name, tuple(_pick(value, index, skus, chosen, left, page_url) for value in values))
+
+
+def _pick(
+    value: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mapping[int, int], page_url: str
+) -> Pick:
+    """Choosing a value keeps as many of the other options as there is a SKU for, one in stock first."""
+
+    def closeness(sku: Sku) -> tuple[int, bool]:
+        same = sum(
+            mine == hers
+            for place, (mine, hers) in enumerate(zip(sku.option_values, chosen.option_values, strict=False))
+            if place != index
+        )
+        return same, left.get(sku.pk, 0) > 0
+
+    having = [sku for sku in skus if index < len(sku.option_values) and sku.option_values[index] == value]
+    best = max(having, key=closeness)
+    joint = "&" if "?" in page_url else "?"
+    return Pick(
+        label=value,
+        url=f"{page_url}{joint}sku={best.number}",
+        is_chosen=index < len(chosen.option_values) and chosen.option_values[index] == value,
+        is_gone=not any(left.get(sku.pk, 0) > 0 for sku in having),
+    )
+
+
+def is_new(product: Product, now: datetime) -> bool:
+    """Whether a product came on sale within the last fortnight."""
+    return product.on_sale_at is not None and now - product.on_sale_at < NEW_FOR
