@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from shop.accounts.rules import mask_phone
 from shop.base.numbers import new_number
 
 
@@ -19,7 +20,7 @@ def new_address_number() -> str:
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(self, phone: str, password: str | None = None, **fields: Any) -> "User":
+    def create_user(self, phone: str | None, password: str | None = None, **fields: Any) -> "User":
         user = self.model(phone=phone, **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -33,7 +34,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by phone; may be customer, distributor, supplier's member and staff at once."""
 
     number = models.CharField(max_length=20, unique=True, default=new_user_number, editable=False)
-    phone = models.CharField(_("phone"), max_length=20, unique=True)
+    # Null for a person who so far only came through WeChat.
+    phone = models.CharField(_("phone"), max_length=20, unique=True, null=True, blank=True)
     name = models.CharField(_("name"), max_length=40, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
@@ -49,12 +51,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = _("users")
 
     def __str__(self) -> str:
-        return self.name or self.masked_phone
+        return self.name or self.masked_phone or self.number
 
     @property
     def masked_phone(self) -> str:
-        """The phone as screens and logs may show it: ``138****0000``."""
-        return f"{self.phone[:3]}****{self.phone[-4:]}"
+        """The phone as screens and logs may show it: ``138****0000``; empty when there is none."""
+        return mask_phone(self.phone) if self.phone else ""
 
 
 class WechatIdentity(models.Model):
@@ -151,4 +153,4 @@ class SignInCode(models.Model):
         indexes = [models.Index(fields=["phone", "-sent_at"])]
 
     def __str__(self) -> str:
-        return f"{self.phone[:3]}****{self.phone[-4:]}"
+        return mask_phone(self.phone)

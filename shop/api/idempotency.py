@@ -1,0 +1,71 @@
+"""The ``Idempotency-Key`` header of requests that place orders or move money."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shop.base.errors import Invalid
+from shop.work.idempotency import begin, finish, once, request_hash
+
+HEADER = OpenApiParameter(
+    name="Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    required=True,
+    type=str,
+    description=(
+        "Made by the client once per intent (8 to 80 characters, a UUID is fine) and kept over retries. "
+        "The same key with the same body gives the first answer again; with another body it is refused."
+    ),
+)
+
+
+class KeyMissing(Invalid):
+    """The header is missing or malformed."""
+
+    code = "idempotency_key_missing"
+
+
+def answer_once(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
+    """Run ``act`` once for this caller, key and body, in one transaction with its answer."""
+    status, body, replayed = once(
+        caller=_caller(request), key=_key(request), asked=_asked(request), act=act
+    )
+    return _response(status, body, replayed)
+
+
+def answer_once_outside(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
+    """The same for an action that calls a gateway and so commits in steps; it is idempotent by its numbers."""
+    caller, key = _caller(request), _key(request)
+    seen = begin(caller=caller, key=key, asked=_asked(request))
+    if seen is not None:
+        return _response(*seen, replayed=True)
+    status, body = act()
+    finish(caller=caller, key=key, status=status, body=body)
+    return _response(status, body, replayed=False)
+
+
+def _response(status: int, body: Any, replayed: bool) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(body, status=status, headers=headers)
+
+
+def _caller(request: Request) -> str:
+    return f"user:{request.user.number}"
+
+
+def _asked(request: Request) -> str:
+    return request_hash(request.method, request.path, request.data)
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if not 8 <= len(key) <= 80 or not key.isascii() or not key.isprintable():
+        raise KeyMissing(
+            _("Send an Idempotency-Key header of 8 to 80 characters, made once per intent."),
+            field="Idempotency-Key",
+        )
+    return key

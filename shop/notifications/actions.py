@@ -1,0 +1,49 @@
+"""Telling a person, and noting that she read it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shop.accounts.models import User
+from shop.notifications.models import Notification
+from shop.notifications.rules import render
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One message to be: who, what kind, the facts its words are made from, where it leads."""
+
+    user_id: int
+    kind: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    link: str = ""
+
+
+def notify(*, user_id: int, kind: str, facts: Mapping[str, Any], link: str = "", at: datetime) -> None:
+    """Write one message in the caller's transaction. Raises ``KeyError`` for facts that do not fit."""
+    notify_all(notices=[Notice(user_id, kind, facts, link)], at=at)
+
+
+def notify_all(*, notices: Sequence[Notice], at: datetime) -> None:
+    """Write many messages with one statement."""
+    for notice in notices:
+        render(notice.kind, notice.facts)
+    Notification.objects.bulk_create(
+        [
+            Notification(
+                user_id=notice.user_id,
+                kind=notice.kind,
+                facts=dict(notice.facts),
+                link=notice.link,
+                created_at=at,
+            )
+            for notice in notices
+        ]
+    )
+
+
+def mark_read(*, user: User, upto_id: int, at: datetime) -> int:
+    """Mark the user's messages up to and including one as read; return how many were new."""
+    unread = Notification.objects.filter(user=user, read_at=None, pk__lte=upto_id)
+    return unread.update(read_at=at)

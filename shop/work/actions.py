@@ -1,0 +1,115 @@
+"""Remembering work, claiming it, and saying how it went."""
+
+import contextlib
+from datetime import datetime, timedelta
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+
+from shop.work.models import Due, DueState
+
+# How long a claim holds before another worker may take the row: longer than any gateway's time-out,
+# short enough that a killed worker's rows are done within a minute.
+LEASE = timedelta(seconds=40)
+_BACKOFF_MAX_SECONDS = 300
+
+_REMEMBER = """
+INSERT INTO work_due (what, subject, due_at, state, attempts, last_error, created_at)
+VALUES (%s, %s, %s, 'open', 0, '', now())
+ON CONFLICT (what, subject) WHERE NOT (state = 'done')
+DO UPDATE SET
+    -- A row being worked on right now is asked for anew: it is due at the new time, and the
+    -- running claim may no longer call it done.
+    due_at = CASE WHEN work_due.claimed_until IS NULL AND work_due.state = 'open'
+                  THEN LEAST(work_due.due_at, EXCLUDED.due_at) ELSE EXCLUDED.due_at END,
+    attempts = CASE WHEN work_due.state = 'parked' THEN 0 ELSE work_due.attempts END,
+    state = 'open',
+    claimed_until = NULL
+RETURNING due_at <= clock_timestamp()
+"""
+
+_CLAIM = """
+UPDATE work_due SET claimed_until = clock_timestamp() + %s, attempts = attempts + 1
+WHERE id IN (
+    SELECT id FROM work_due
+    WHERE what = %s AND state = 'open' AND due_at <= clock_timestamp()
+      AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+    ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
+
+
+def remember(*, what: str, subject: str, due_at: datetime) -> None:
+    """Write down that ``what`` must happen to ``subject`` at ``due_at``, in the caller's transaction.
+
+    Asking again while it is open moves it to the earlier time; asking again while it is being done
+    makes it due once more at the new time. Rings the doorbell after the commit when it is due now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_REMEMBER, [what, subject, due_at])
+        (is_due,) = cursor.fetchone()
+    if is_due:
+        ring_after_commit()
+
+
+def forget(*, what: str, subject: str) -> None:
+    """Cancel open work that its cause has made pointless."""
+    Due.objects.filter(what=what, subject=subject).exclude(state=DueState.DONE).delete()
+
+
+def claim(*, what: str, limit: int) -> list[Due]:
+    """Take up to ``limit`` due rows for this worker, oldest first; rows others hold are skipped."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [LEASE, what, limit])
+        ids = [row[0] for row in cursor.fetchall()]
+    return list(Due.objects.filter(pk__in=ids).order_by("due_at", "pk"))
+
+
+def done(due: Due) -> bool:
+    """Mark a claimed row done; false when it was asked for anew meanwhile and stays open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE work_due SET state = 'done', done_at = clock_timestamp(), claimed_until = NULL "
+            "WHERE id = %s AND claimed_until = %s",
+            [due.pk, due.claimed_until],
+        )
+        return cursor.rowcount == 1
+
+
+def failed(due: Due, error: str) -> None:
+    """Put a claimed row back with a growing pause, or park it with its reason after too many tries."""
+    if due.attempts >= settings.LINJIA_WORK_ATTEMPTS_MAX:
+        park(due, error)
+        return
+    pause = timedelta(seconds=min(5 * 2 ** (due.attempts - 1), _BACKOFF_MAX_SECONDS))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE work_due SET due_at = clock_timestamp() + %s, claimed_until = NULL, "
+            "last_error = %s WHERE id = %s AND claimed_until = %s",
+            [pause, error[:2000], due.pk, due.claimed_until],
+        )
+
+
+def park(due: Due, error: str) -> None:
+    """Set a row aside with its reason; a person looks at it and asks for it anew."""
+    Due.objects.filter(pk=due.pk, claimed_until=due.claimed_until).update(
+        state=DueState.PARKED, claimed_until=None, last_error=error[:2000]
+    )
+
+
+def ring_after_commit() -> None:
+    """Ring the doorbell once when the present transaction commits."""
+    waiting = (callback for _, callback, _ in connection.run_on_commit)
+    if _ring not in waiting:
+        transaction.on_commit(_ring, robust=True)
+
+
+def _ring() -> None:
+    if not settings.LINJIA_BELL:
+        return
+    # Redis may be away: the sweep finds the work without a bell.
+    with contextlib.suppress(OperationalError, OSError):
+        current_app.send_task("shop.work.tasks.sweep", retry=False, expires=30)

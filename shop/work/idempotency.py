@@ -1,0 +1,87 @@
+"""The same key, caller and body have one effect and one answer; another body is refused."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from shop.base.errors import Conflict
+from shop.work.models import IdempotencyKey
+
+
+class KeyReused(Conflict):
+    """The key was used before with another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class StillRunning(Conflict):
+    """The first request with this key has not been answered yet."""
+
+    code = "request_in_progress"
+
+
+def request_hash(*parts: Any) -> str:
+    """Return the hash two requests share when they ask for the same thing."""
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def once(
+    *, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]]
+) -> tuple[int, Any, bool]:
+    """Run ``act`` once per caller and key, in one transaction with the record of its answer.
+
+    Returns ``(status, body, replayed)``. A second request waits for the first to commit and gets
+    its answer. When ``act`` raises, nothing is kept and the key may be used again.
+    Raises :class:`KeyReused` when ``asked`` differs from the first request's.
+    """
+    try:
+        with transaction.atomic():
+            row = IdempotencyKey.objects.create(caller=caller, key=key, request_hash=asked)
+            status, body = act()
+            row.status, row.body = status, body
+            row.save(update_fields=["status", "body"])
+            return status, body, False
+    except IntegrityError:
+        seen = IdempotencyKey.objects.filter(caller=caller, key=key).first()
+        if seen is None:
+            raise
+        return (*_replay(seen, asked), True)
+
+
+def begin(*, caller: str, key: str, asked: str) -> tuple[int, Any] | None:
+    """For requests that call a gateway and so cannot be one transaction: claim the key and commit.
+
+    Returns the answer when one is on record, else None; then the caller acts and calls
+    :func:`finish`. Repeating after a crash runs the action again, which must be idempotent by
+    its own numbers. Raises :class:`KeyReused`.
+    """
+    row, _created = IdempotencyKey.objects.get_or_create(
+        caller=caller, key=key, defaults={"request_hash": asked}
+    )
+    if row.request_hash != asked:
+        raise KeyReused(_KEY_REUSED)
+    return None if row.status is None else (row.status, row.body)
+
+
+def finish(*, caller: str, key: str, status: int, body: Any) -> None:
+    """Record the answer of a request begun with :func:`begin`; the first answer stays."""
+    IdempotencyKey.objects.filter(caller=caller, key=key, status=None).update(status=status, body=body)
+
+
+_KEY_REUSED = _(
+    "This Idempotency-Key was used before with another request. Send a new key for a new request."
+)
+
+
+def _replay(seen: IdempotencyKey, asked: str) -> tuple[int, Any]:
+    if seen.request_hash != asked:
+        raise KeyReused(_KEY_REUSED)
+    if seen.status is None:
+        raise StillRunning(_("The first request with this key is still running. Try again shortly."))
+    return seen.status, seen.body
