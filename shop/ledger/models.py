@@ -59,6 +59,8 @@ class Journal(models.Model):
     # The public number of the thing: an order, a refund, a withdrawal.
     reference = models.CharField(_("reference"), max_length=64)
     key = models.CharField(_("key"), max_length=160)
+    # A hash of what was asked for, to tell the same event again from another one under its key.
+    content = models.CharField(_("content"), max_length=32)
     happened_at = models.DateTimeField(_("happened at"))
     # The database's clock, stamped by a trigger whatever an INSERT says.
     posted_at = models.DateTimeField(_("posted at"), editable=False)
@@ -77,7 +79,11 @@ class Journal(models.Model):
         db_table_comment = "sealed: append-only, written by ledger_post() only"
         constraints = [
             models.UniqueConstraint(fields=["key"], name="ledger_journal_key"),
-            models.UniqueConstraint(fields=["reverses"], name="ledger_journal_reversed_once"),
+            models.UniqueConstraint(
+                fields=["reverses"],
+                condition=Q(reverses__isnull=False),
+                name="ledger_journal_reversed_once",
+            ),
             models.CheckConstraint(
                 condition=Q(kind=JournalKind.REVERSAL, reverses__isnull=False)
                 | ~Q(kind=JournalKind.REVERSAL) & Q(reverses__isnull=True),
