@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language
 
@@ -176,6 +176,19 @@ def shelf(category: Category, below: Sequence[Category] = ()) -> Shelf:
         icon_name=category.icon or DEFAULT_CATEGORY_ICON,
         below=tuple(shelf(one) for one in below),
     )
+
+
+def top_shelves() -> list[Shelf]:
+    """Return the top categories with those right below them. One statement."""
+    rows = list(Category.objects.filter(level__lte=2))
+    return [
+        shelf(top, [one for one in rows if one.parent_id == top.pk]) for top in rows if top.level == 1
+    ]
+
+
+def categories_below(category: Category) -> list[Category]:
+    """Return every category below this one. One statement."""
+    return list(Category.objects.filter(Q(parent=category) | Q(parent__parent=category)))
 
 
 def trail_of(category: Category) -> list[Shelf]:

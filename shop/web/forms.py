@@ -1,0 +1,171 @@
+"""Forms of the shop's own pages. They only read and bound text; what is true is decided by the actions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from shop.accounts.models import Address
+from shop.regions import queries as regions
+
+LEVELS_MAX = 5
+# A parcel needs at least province, city and county; deeper where the tree has it.
+LEVELS_NEEDED = 3
+LEVEL_LABELS: tuple[Promise, ...] = (
+    _("Province"),
+    _("City"),
+    _("County"),
+    _("Township"),
+    _("Village"),
+)
+
+
+def _phone_field() -> forms.CharField:
+    return forms.CharField(
+        label=_("Mobile number"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel"}),
+        error_messages={"required": _("Enter your mobile number.")},
+    )
+
+
+class PasswordForm(forms.Form):
+    """Phone and password."""
+
+    phone = _phone_field()
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=128,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": _("Enter your password.")},
+    )
+
+
+class CodeForm(forms.Form):
+    """Phone and the code that was sent there."""
+
+    phone = _phone_field()
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=6,
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "pattern": "[0-9]*"}
+        ),
+        error_messages={"required": _("Enter the six digits we sent you.")},
+    )
+
+
+class RegisterForm(forms.Form):
+    """A new account."""
+
+    phone = _phone_field()
+    name = forms.CharField(
+        label=_("What shall we call you?"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=128,
+        strip=False,
+        help_text=_("At least 8 characters, not only digits."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        error_messages={"required": _("Choose a password.")},
+    )
+
+
+class ProfileForm(forms.Form):
+    """What others see of a person."""
+
+    name = forms.CharField(label=_("Name"), max_length=40, error_messages={"required": _("Enter a name.")})
+
+
+class AddressForm(forms.Form):
+    """Where parcels go. ``region_code`` is the deepest place chosen, see :func:`read_levels`."""
+
+    name = forms.CharField(
+        label=_("Recipient"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": _("Enter who receives the parcel.")},
+    )
+    phone = _phone_field()
+    detail = forms.CharField(
+        label=_("Street and house"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "street-address"}),
+        error_messages={"required": _("Enter street and house.")},
+    )
+    is_default = forms.BooleanField(label=_("Use this address by default"), required=False)
+    region_code = forms.CharField(
+        max_length=16,
+        required=True,
+        widget=forms.HiddenInput,
+        error_messages={"required": _("Choose province, city and county.")},
+    )
+
+    field_order: ClassVar[list[str]] = ["name", "phone", "region_code", "detail", "is_default"]
+
+    @staticmethod
+    def facts_of(address: Address) -> dict[str, object]:
+        """Return an address as the form's first values."""
+        return {
+            "name": address.name,
+            "phone": address.phone,
+            "detail": address.detail,
+            "is_default": address.is_default,
+            "region_code": address.region_code,
+        }
+
+
+@dataclass(frozen=True)
+class Level:
+    """One select of the region chooser."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    chosen: str
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The region chooser: its selects, and the deepest place chosen ("" while it is not deep enough)."""
+
+    selects: tuple[Level, ...]
+    region_code: str
+
+
+def read_levels(chosen: Mapping[str, str]) -> Levels:
+    """Return the selects for the choices ``level1`` to ``level5``; a choice outside its parent is dropped."""
+    selects: list[Level] = []
+    parent: str | None = None
+    deepest = ""
+    for index in range(LEVELS_MAX):
+        options = tuple((region.code, region.name) for region in regions.children(parent))
+        if not options:
+            break
+        wanted = chosen.get(f"level{index + 1}", "")
+        code = wanted if any(wanted == option for option, _name in options) else ""
+        selects.append(Level(f"level{index + 1}", str(LEVEL_LABELS[index]), options, code))
+        if not code:
+            break
+        parent = deepest = code
+    complete = len([select for select in selects if select.chosen]) >= LEVELS_NEEDED or (
+        # Some places end early: a city without counties is as deep as it goes.
+        bool(selects) and bool(selects[-1].chosen)
+    )
+    return Levels(tuple(selects), deepest if complete else "")
+
+
+def levels_of(region_code: str) -> Levels:
+    """Return the selects with one place chosen."""
+    way = regions.ancestors(region_code)
+    chosen = {f"level{region.level}": region.code for region in way}
+    chosen.setdefault(f"level{len(way) + 1}", region_code)
+    return read_levels(chosen)

@@ -1,0 +1,124 @@
+"""The contexts of product lists and product pages, shared with the stores' pages one floor up."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from shop.accounts.models import Address
+from shop.accounts.queries import addresses_of
+from shop.base.money import format_yuan
+from shop.catalogue import queries as catalogue
+from shop.catalogue.models import Product
+from shop.freight import queries as freight
+from shop.freight.queries import Parcel, ParcelItem
+from shop.web import shelf
+from shop.web.access import is_part
+
+OTHERS = 4
+RETURN_DAYS_USUAL = 7
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One line of a product page and a smaller one below it."""
+
+    text: str
+    note: str = ""
+
+
+def more_url(request: HttpRequest, position: str) -> str:
+    """Return the address of a list's next stretch, or "" at its end."""
+    if not position:
+        return ""
+    query = request.GET.copy()
+    query["after"] = position
+    return f"{request.path}?{query.urlencode()}"
+
+
+def list_context(request: HttpRequest, rows: QuerySet[Product]) -> dict[str, Any]:
+    """Return the cards of one stretch of products and where the next one is."""
+    found, position = shelf.stretch(rows, request.GET.get("after", ""))
+    return {
+        "items": shelf.cards(found),
+        "more_url": more_url(request, position),
+        "end_text": _("That is all for now.") if request.GET.get("after") else "",
+    }
+
+
+def product_context(
+    request: HttpRequest, product: Product, choice: shelf.Choice, page_url: str
+) -> dict[str, Any]:
+    """Return what a product page shows, or only the buying part when htmx asks for it."""
+    context: dict[str, Any] = {
+        "product": product,
+        "choice": choice,
+        "product_url": page_url,
+        "store_code": "",
+    }
+    if is_part(request):
+        return context
+    pictures = shelf.pictures_of(product)
+    address = addresses_of(request.user).first() if request.user.is_authenticated else None
+    others = catalogue.on_sale_products().filter(category_id=product.category_id).exclude(pk=product.pk)
+    return context | {
+        "section": "categories",
+        "trail": shelf.trail_of(product.category),
+        "pictures": pictures,
+        "canonical": request.build_absolute_uri(reverse("product", args=[product.number])),
+        "share_picture": request.build_absolute_uri(pictures[0].url) if pictures else "",
+        "freight_hint": freight_hint(product, choice, address),
+        "return_hint": return_hint(product.category.return_days),
+        "supplier_facts": _("Checked by Linjia, sends from its own stock"),
+        "others": shelf.cards(list(others.order_by("-pk")[:OTHERS])),
+    }
+
+
+def return_hint(days: int | None) -> str:
+    """Return what the page says about giving goods back; ``days`` None is the usual seven."""
+    if days == 0:
+        return _("Fresh or custom-made: cannot be returned without a reason.")
+    count = RETURN_DAYS_USUAL if days is None else days
+    return ngettext(
+        "Return within %(days)d day after arrival, no reason asked.",
+        "Return within %(days)d days after arrival, no reason asked.",
+        count,
+    ) % {"days": count}
+
+
+def freight_hint(product: Product, choice: shelf.Choice, address: Address | None) -> Hint:
+    """Return what one piece costs to deliver: to the person's own address when it is known."""
+    if address is None or choice.sku is None:
+        return Hint(
+            _("Sent by %(supplier)s") % {"supplier": product.supplier.name},
+            _("The cart shows what delivery to your address costs."),
+        )
+    parcel = Parcel(
+        supplier_id=product.supplier_id,
+        items=[
+            ParcelItem(
+                product_id=product.pk,
+                quantity=1,
+                weight_g=choice.sku.weight_g,
+                goods_fen=choice.price_fen,
+            )
+        ],
+    )
+    quote = freight.freight_for(supplier_parcels=[parcel], region_code=address.region_code)[
+        product.supplier_id
+    ]
+    place = {"place": address.region_names}
+    if not quote.is_deliverable:
+        return Hint(
+            _("Does not deliver to %(place)s") % place, _("Choose another address in your address book.")
+        )
+    if quote.fen == 0:
+        return Hint(_("Free delivery to %(place)s") % place)
+    return Hint(
+        _("Delivery to %(place)s: ¥%(yuan)s") % {**place, "yuan": format_yuan(quote.fen)},
+        " ".join(str(line) for line in quote.explanation),
+    )

@@ -1,0 +1,1 @@
+"""What a shopper sees of the shop: shelves and products, signing in, her own things."""

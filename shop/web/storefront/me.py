@@ -1,0 +1,192 @@
+"""A person's own things: profile, address book, messages."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from shop.accounts import actions, addresses, queries
+from shop.accounts.models import Address
+from shop.base.errors import DomainError
+from shop.notifications import actions as notifications
+from shop.notifications import queries as notification_queries
+from shop.notifications.rules import render as words
+from shop.regions import queries as regions
+from shop.suppliers.queries import supplier_of
+from shop.web.access import (
+    CustomerRequest,
+    customer_only,
+    is_part,
+    safe_next,
+    show_refusal,
+    tell_refusal,
+)
+from shop.web.forms import AddressForm, Levels, ProfileForm, levels_of, read_levels
+from shop.web.product_page import more_url
+from shop.web.shelf import stretch
+
+
+@require_safe
+@customer_only
+def me(request: CustomerRequest) -> HttpResponse:
+    """The start of everything personal."""
+    return render(
+        request,
+        "storefront/me.html",
+        {
+            "section": "me",
+            "is_supplier": supplier_of(request.user) is not None,
+            "unread": notification_queries.unread_count(request.user),
+        },
+    )
+
+
+@require_safe
+@customer_only
+def notices(request: CustomerRequest) -> HttpResponse:
+    """What the person was told, newest first; opening the list reads it."""
+    after = request.GET.get("after", "")
+    found, position = stretch(notification_queries.notifications_of(request.user), after)
+    rows = []
+    for notice in found:
+        title, text = words(notice.kind, notice.facts)
+        rows.append({"title": title, "text": text, "notice": notice, "is_new": notice.read_at is None})
+    if found and not after:
+        notifications.mark_read(user=request.user, upto_id=found[0].pk, at=timezone.now())
+    context = {"section": "me", "rows": rows, "more_url": more_url(request, position)}
+    part = is_part(request)
+    return render(request, "storefront/parts/notices.html" if part else "storefront/notices.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_only
+def profile(request: CustomerRequest) -> HttpResponse:
+    """The name others see."""
+    form = ProfileForm(request.POST or None, initial={"name": request.user.name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.rename(user=request.user, name=form.cleaned_data["name"])
+        except DomainError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("me")
+    return render(request, "storefront/profile.html", {"section": "me", "form": form})
+
+
+@require_safe
+@customer_only
+def address_list(request: CustomerRequest) -> HttpResponse:
+    """The address book."""
+    context = {
+        "section": "me",
+        "addresses": queries.addresses_of(request.user),
+        "removed": request.session.pop("removed_address", None),
+    }
+    return render(request, "storefront/addresses.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_only
+def address_new(request: CustomerRequest) -> HttpResponse:
+    """A new address; ``next`` leads back to the checkout it was asked from."""
+    return _address_page(request, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_only
+def address_edit(request: CustomerRequest, number: str) -> HttpResponse:
+    """Change one of the person's addresses."""
+    return _address_page(request, queries.address_of(request.user, number))
+
+
+def _address_page(request: CustomerRequest, address: Address | None) -> HttpResponse:
+    way_back = safe_next(request, reverse("addresses"))
+    if request.method == "POST":
+        levels = read_levels(request.POST)
+        form = AddressForm({**request.POST.dict(), "region_code": levels.region_code})
+        if not request.POST.get("step") and form.is_valid() and _save(request, form, address):
+            messages.success(request, _("Address saved."))
+            return redirect(way_back)
+        if request.POST.get("step"):
+            form.errors.clear()
+    else:
+        levels = levels_of(address.region_code) if address else read_levels({})
+        form = AddressForm(initial=AddressForm.facts_of(address) if address else None)
+    context = {
+        "section": "me",
+        "form": form,
+        "levels": levels.selects,
+        "next": way_back,
+        "heading": _("Edit address") if address else _("New address"),
+    }
+    return render(request, "storefront/address_form.html", context)
+
+
+def _save(request: CustomerRequest, form: AddressForm, address: Address | None) -> bool:
+    facts = form.cleaned_data
+    try:
+        addresses.save_address(
+            user=request.user,
+            number=address.number if address else None,
+            name=facts["name"],
+            phone=facts["phone"],
+            region_code=facts["region_code"],
+            region_names=regions.names(facts["region_code"]),
+            detail=facts["detail"],
+            is_default=facts["is_default"],
+        )
+    except DomainError as error:
+        show_refusal(form, error)
+        return False
+    return True
+
+
+@require_POST
+@customer_only
+def address_default(request: CustomerRequest, number: str) -> HttpResponse:
+    """Make one address the default."""
+    address = queries.address_of(request.user, number)
+    addresses.save_address(
+        user=request.user,
+        number=number,
+        name=address.name,
+        phone=address.phone,
+        region_code=address.region_code,
+        region_names=address.region_names,
+        detail=address.detail,
+        is_default=True,
+    )
+    messages.success(request, _("This is your default address now."))
+    return redirect("addresses")
+
+
+@require_POST
+@customer_only
+def address_remove(request: CustomerRequest, number: str) -> HttpResponse:
+    """Take an address off the list; the next page offers to undo it."""
+    address = addresses.remove_address(user=request.user, number=number, now=timezone.now())
+    request.session["removed_address"] = address.number
+    return redirect("addresses")
+
+
+@require_POST
+@customer_only
+def address_restore(request: CustomerRequest, number: str) -> HttpResponse:
+    """Undo a removal."""
+    try:
+        addresses.restore_address(user=request.user, number=number)
+    except DomainError as error:
+        return tell_refusal(request, error, reverse("addresses"))
+    messages.success(request, _("The address is back."))
+    return redirect("addresses")
+
+
+@require_safe
+def region_levels(request: HttpRequest) -> HttpResponse:
+    """The region chooser for the choices made so far."""
+    levels: Levels = read_levels(request.GET)
+    return render(request, "storefront/parts/regions.html", {"levels": levels.selects})

@@ -1,0 +1,89 @@
+"""Home, categories, search, product."""
+
+from collections.abc import Sequence
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from shop.catalogue import queries as catalogue
+from shop.catalogue.models import Category, Product
+from shop.web import shelf
+from shop.web.access import is_part
+from shop.web.product_page import list_context, product_context
+
+QUERY_LENGTH_MAX = 60
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The front page: something new, the categories, what neighbours chose."""
+    context = list_context(request, catalogue.on_sale_products())
+    if is_part(request):
+        return render(request, "storefront/parts/cards.html", context)
+    items: Sequence[shelf.Card] = context["items"]
+    featured = next((item for item in items if item.picture_large), None)
+    context |= {
+        "section": "home",
+        "categories": shelf.top_shelves(),
+        "featured": None if request.GET.get("after") else featured,
+    }
+    return render(request, "storefront/home.html", context)
+
+
+@require_safe
+def categories(request: HttpRequest) -> HttpResponse:
+    """All categories, two levels."""
+    return render(
+        request,
+        "storefront/categories.html",
+        {"section": "categories", "categories": shelf.top_shelves()},
+    )
+
+
+@require_safe
+def category(request: HttpRequest, code: str) -> HttpResponse:
+    """The goods of one category and everything below it."""
+    chosen = get_object_or_404(Category.objects.select_related("parent__parent"), code=code)
+    below = shelf.categories_below(chosen)
+    rows = catalogue.on_sale_products().filter(category_id__in=[chosen.pk, *(one.pk for one in below)])
+    context = list_context(request, rows)
+    if is_part(request):
+        return render(request, "storefront/parts/cards.html", context)
+    trail = shelf.trail_of(chosen)
+    context |= {
+        "section": "categories",
+        "heading": trail[-1].label,
+        "trail": trail,
+        "below": [shelf.shelf(one) for one in below if one.parent_id == chosen.pk],
+    }
+    return render(request, "storefront/products.html", context)
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """What matches a few words."""
+    query = " ".join(request.GET.get("q", "").split())[:QUERY_LENGTH_MAX]
+    rows = catalogue.search_products(query) if query else Product.objects.none()
+    context = list_context(request, rows)
+    if is_part(request):
+        return render(request, "storefront/parts/cards.html", context)
+    context |= {
+        "search": True,
+        "query": query,
+        "heading": _("Results for “%(query)s”") % {"query": query} if query else _("Search"),
+    }
+    return render(request, "storefront/products.html", context)
+
+
+@require_safe
+def product(request: HttpRequest, number: str) -> HttpResponse:
+    """One product: pictures, options, price, delivery, who supplies it."""
+    item = catalogue.product_for_sale(number)
+    page_url = reverse("product", args=[item.number])
+    choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url)
+    context = product_context(request, item, choice, page_url)
+    if is_part(request):
+        return render(request, "storefront/parts/buy_box.html", context)
+    return render(request, "storefront/product.html", context)
