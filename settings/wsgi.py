@@ -1,0 +1,10 @@
+"""Entry of the web processes (Granian in WSGI mode)."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.dev")
+os.environ.setdefault("LINJIA_PROCESS", "web")
+
+application = get_wsgi_application()
