@@ -6,7 +6,7 @@ the accounts (docs/locking.md).
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,13 @@ from shop.ledger.rules import day_end
 AMOUNT_MAX_FEN = 10**15
 KEY_LENGTH_MAX = 160
 REFERENCE_LENGTH_MAX = 64
+
+# ledger_post's arguments after the time: accounts, journals, entries, each column an array.
+_TYPES = (
+    *("text[]", "text[]", "boolean[]"),
+    *("text[]", "text[]", "text[]", "text[]", "bigint[]"),
+    *("integer[]", "integer[]", "integer[]", "bigint[]", "integer[]", "integer[]"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +211,7 @@ def _check(posting: Posting) -> None:
                 % {"field": field, "longest": longest},
                 field=field,
             )
-    if posting.kind not in chart.JournalKind.values:
+    if posting.kind not in chart.MOVES:
         raise InvalidPosting(
             _("There is no kind of journal named “%(kind)s”.") % {"kind": posting.kind}, field="kind"
         )
@@ -227,20 +234,19 @@ def _check_entry(kind: str, entry: Entry) -> None:
     if entry.credit_first:
         moves.append((entry.debit, entry.credit_first))
     for debit, credit in moves:
-        chart.rule_for(debit), chart.rule_for(credit)
         if debit == credit or not chart.allows(kind, debit, credit):
+            # An account that does not exist is the better word, where that is the reason.
+            chart.rule_for(debit), chart.rule_for(credit)
             raise InvalidPosting(
                 _("A journal “%(kind)s” may not debit “%(debit)s” and credit “%(credit)s”.")
                 % {"kind": kind, "debit": debit, "credit": credit},
                 field="entries",
             )
-    splits = []
-    if entry.debit_rest:
-        splits.append((chart.rule_for(entry.debit), False))
-    if entry.credit_first:
-        splits.append((chart.rule_for(entry.credit_first), True))
-    fits = all(rule.guarded and rule.kind.grows_by_debit is grows for rule, grows in splits)
-    if len(splits) > 1 or not fits:
+    if not entry.debit_rest and not entry.credit_first:
+        return
+    rule = chart.rule_for(entry.credit_first or entry.debit)
+    lowers = rule.kind.grows_by_debit is bool(entry.credit_first)
+    if (entry.debit_rest and entry.credit_first) or not rule.guarded or not lowers:
         raise InvalidPosting(
             _("An entry splits once at most, at a guarded account that it lowers."), field="entries"
         )
@@ -288,18 +294,26 @@ def _arguments(
                 )
             )
     rules = [chart.rule_for(path) for path in positions]
-    columns = [
-        ("text[]", list(positions)),
-        ("text[]", [rule.kind.value for rule in rules]),
-        ("boolean[]", [rule.guarded for rule in rules]),
-        *zip(("text[]",) * 4 + ("bigint[]",), map(list, zip(*journals, strict=True)), strict=True),
-        *zip(
-            ("integer[]",) * 3 + ("bigint[]",) + ("integer[]",) * 2,
-            map(list, zip(*entries, strict=True)),
-            strict=True,
-        ),
+    columns: list[Iterable[Any]] = [
+        positions,
+        [rule.kind.value for rule in rules],
+        [rule.guarded for rule in rules],
+        *zip(*journals, strict=True),
+        *zip(*entries, strict=True),
     ]
-    return [("timestamptz", at), *columns]
+    return [("timestamptz", at), *zip(_TYPES, map(_array, columns), strict=True)]
+
+
+def _array(values: Iterable[Any]) -> str:
+    """Return the text of a PostgreSQL array; one text is far quicker to send than thousands."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return str(value)
 
 
 def _race_lost(error: IntegrityError) -> Conflict | None:

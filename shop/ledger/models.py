@@ -5,7 +5,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from shop.ledger.chart import ACCOUNT_RULES, AccountKind, JournalKind, database_pattern
+from shop.ledger.chart import (
+    ACCOUNT_RULES,
+    PATH_LENGTH_MAX,
+    AccountKind,
+    JournalKind,
+    database_pattern,
+)
 
 _NOT_NEGATIVE = (
     Q(guarded=False)
@@ -26,7 +32,7 @@ def _on_the_chart() -> Q:
 class Account(models.Model):
     """One place money can be. Guarded accounts keep running sums, may not go below zero."""
 
-    path = models.CharField(_("path"), max_length=100)
+    path = models.CharField(_("path"), max_length=PATH_LENGTH_MAX)
     kind = models.CharField(_("kind"), max_length=10, choices=AccountKind)
     guarded = models.BooleanField(_("guarded"))
     # Running sums of a guarded account's transfers; always zero on an unguarded one, which is summed
@@ -196,7 +202,7 @@ class Balance(models.Model):
     account = models.OneToOneField(
         Account, on_delete=models.DO_NOTHING, related_name="+", primary_key=True
     )
-    path = models.CharField(max_length=100)
+    path = models.CharField(max_length=PATH_LENGTH_MAX)
     kind = models.CharField(max_length=10, choices=AccountKind)
     guarded = models.BooleanField()
     debits_fen = models.BigIntegerField()

@@ -86,7 +86,7 @@ def order_money_map(order_number: str) -> list[MoneyMove]:
     journals = named.values("id").union(clearing.values("journal_id"))
     rows = (
         Transfer.objects.filter(journal_id__in=journals)
-        .order_by("posted_at", "id")
+        .order_by("id")
         .values_list(
             "journal__key",
             "journal__kind",
