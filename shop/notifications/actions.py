@@ -43,7 +43,6 @@ def notify_all(*, notices: Sequence[Notice], at: datetime) -> None:
     )
 
 
-def mark_read(*, user: User, upto_id: int, at: datetime) -> int:
-    """Mark the user's messages up to and including one as read; return how many were new."""
-    unread = Notification.objects.filter(user=user, read_at=None, pk__lte=upto_id)
-    return unread.update(read_at=at)
+def mark_all_read(*, user: User, at: datetime) -> int:
+    """Mark the user's messages as read; return how many were new."""
+    return Notification.objects.filter(user=user, read_at=None).update(read_at=at)

@@ -1,0 +1,164 @@
+"""Sign-in, tokens and the signed-in person."""
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shop.accounts import actions
+from shop.accounts.models import User
+from shop.api.throttles import Scoped
+from shop.gateways.registry import wechat_open
+
+
+class PhoneInput(serializers.Serializer[None]):
+    phone = serializers.CharField(max_length=20)
+
+
+class CodeInput(PhoneInput):
+    code = serializers.CharField(max_length=6)
+    device = serializers.CharField(max_length=80, required=False, default="")
+
+
+class PasswordInput(PhoneInput):
+    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    device = serializers.CharField(max_length=80, required=False, default="")
+
+
+class WechatInput(serializers.Serializer[None]):
+    code = serializers.CharField(max_length=128, help_text="From wx.login.")
+    phone_code = serializers.CharField(
+        max_length=128, required=False, default="", help_text="From the phone number button."
+    )
+    device = serializers.CharField(max_length=80, required=False, default="")
+
+
+class RefreshInput(serializers.Serializer[None]):
+    refresh = serializers.CharField(max_length=64)
+
+
+class NameInput(serializers.Serializer[None]):
+    name = serializers.CharField(max_length=40)
+
+
+class MeOutput(serializers.Serializer[User]):
+    number = serializers.CharField()
+    name = serializers.CharField()
+    phone = serializers.CharField(source="masked_phone", help_text="Masked: 138****0000.")
+
+
+class TokensOutput(serializers.Serializer[actions.Tokens]):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+    access_seconds = serializers.IntegerField()
+    refresh_seconds = serializers.IntegerField()
+
+
+def _body(serializer: type[serializers.Serializer[None]], request: Request) -> dict[str, str]:
+    form = serializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    return dict(form.validated_data)
+
+
+def _signed_in(user: User, device: str) -> Response:
+    tokens = actions.issue_tokens(user=user, device=device, now=timezone.now())
+    return Response(TokensOutput(tokens).data)
+
+
+@extend_schema(request=PhoneInput, responses={204: OpenApiResponse(description="Sent.")})
+@api_view(["POST"])
+@permission_classes([AllowAny])
+@throttle_classes([Scoped])
+def send_code(request: Request) -> Response:
+    """Send a sign-in code. The answer is the same whether the phone has an account or not."""
+    actions.send_sign_in_code(phone=_body(PhoneInput, request)["phone"], now=timezone.now())
+    return Response(status=204)
+
+
+@extend_schema(request=CodeInput, responses=TokensOutput)
+@api_view(["POST"])
+@permission_classes([AllowAny])
+@throttle_classes([Scoped])
+def code_sign_in(request: Request) -> Response:
+    """Exchange a code for tokens; the first time makes the account."""
+    data = _body(CodeInput, request)
+    user = actions.sign_in_with_code(phone=data["phone"], code=data["code"], now=timezone.now())
+    return _signed_in(user, data["device"])
+
+
+@extend_schema(request=PasswordInput, responses=TokensOutput)
+@api_view(["POST"])
+@permission_classes([AllowAny])
+@throttle_classes([Scoped])
+def password_sign_in(request: Request) -> Response:
+    """Exchange phone and password for tokens."""
+    data = _body(PasswordInput, request)
+    user = actions.sign_in_with_password(
+        request=request._request, phone=data["phone"], password=data["password"]
+    )
+    return _signed_in(user, data["device"])
+
+
+@extend_schema(request=WechatInput, responses=TokensOutput)
+@api_view(["POST"])
+@permission_classes([AllowAny])
+@throttle_classes([Scoped])
+def wechat_sign_in(request: Request) -> Response:
+    """Exchange the mini-program's codes for tokens. Identity comes from WeChat's answer alone."""
+    data = _body(WechatInput, request)
+    wechat = wechat_open()
+    session = wechat.code_to_session(data["code"])
+    phone = wechat.phone_number(data["phone_code"]) if data["phone_code"] else None
+    user = actions.sign_in_with_wechat(
+        app_id=settings.LINJIA_WECHAT_APP_ID,
+        openid=session.openid,
+        unionid=session.unionid,
+        phone=phone,
+    )
+    return _signed_in(user, data["device"])
+
+
+@extend_schema(request=RefreshInput, responses=TokensOutput)
+@api_view(["POST"])
+@permission_classes([AllowAny])
+@throttle_classes([Scoped])
+def refresh(request: Request) -> Response:
+    """Exchange a refresh token for a new pair. Each works once."""
+    tokens = actions.refresh_tokens(
+        refresh=_body(RefreshInput, request)["refresh"], now=timezone.now()
+    )
+    return Response(TokensOutput(tokens).data)
+
+
+@extend_schema(request=None, responses={204: OpenApiResponse(description="Signed out.")})
+@api_view(["POST"])
+@permission_classes([IsAuthenticated])
+def sign_out(request: Request) -> Response:
+    """End this device's tokens at once."""
+    actions.revoke_tokens(user=request.user, token=str(request.auth), now=timezone.now())
+    return Response(status=204)
+
+
+@extend_schema(methods=["GET"], responses=MeOutput)
+@extend_schema(methods=["PATCH"], request=NameInput, responses=MeOutput)
+@api_view(["GET", "PATCH"])
+@permission_classes([IsAuthenticated])
+def me(request: Request) -> Response:
+    """The signed-in person."""
+    if request.method == "PATCH":
+        actions.rename(user=request.user, name=_body(NameInput, request)["name"])
+    return Response(MeOutput(request.user).data)
+
+
+for view, scope in (
+    (send_code, "sms"),
+    (code_sign_in, "sign_in"),
+    (password_sign_in, "sign_in"),
+    (wechat_sign_in, "sign_in"),
+    (refresh, "sign_in"),
+):
+    view.cls.throttle_scope = scope

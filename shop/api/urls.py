@@ -1,0 +1,23 @@
+"""``/api/v1/``: people, goods, places."""
+
+from django.urls import path
+
+from shop.api import addresses, catalogue, notifications, sign_in
+
+urlpatterns = [
+    path("auth/codes/", sign_in.send_code),
+    path("auth/code-sign-in/", sign_in.code_sign_in),
+    path("auth/password-sign-in/", sign_in.password_sign_in),
+    path("auth/wechat-sign-in/", sign_in.wechat_sign_in),
+    path("auth/refresh/", sign_in.refresh),
+    path("auth/sign-out/", sign_in.sign_out),
+    path("me/", sign_in.me),
+    path("me/notifications/", notifications.notification_list),
+    path("me/notifications/read/", notifications.read_all),
+    path("me/addresses/", addresses.address_list),
+    path("me/addresses/<str:number>/", addresses.address_detail),
+    path("regions/", addresses.region_list),
+    path("categories/", catalogue.category_list),
+    path("products/", catalogue.product_list),
+    path("products/<str:number>/", catalogue.product_detail),
+]
