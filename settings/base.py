@@ -1,58 +1,63 @@
-"""What every environment shares. Values come from the environment through settings/env.py."""
+"""Settings of every environment. What differs stands in dev.py, test.py and prod.py."""
 
-from datetime import timedelta
+import os
 from pathlib import Path
-from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
+from django.utils.translation import gettext_lazy as _
 
-from settings.env import env_bool, env_int, env_str
-from settings.schedule import BEAT, DUE_WORK as DUE_WORK, PERIODIC_WORK as PERIODIC_WORK
+from settings import celery, logs, schedule
+from settings.env import env_int, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- assembly ------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "unfold.contrib.forms",
     "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.humanize",
-    "django.contrib.messages",
-    "django.contrib.postgres",
     "django.contrib.sessions",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
-    "axes",
-    "csp",
-    "django_celery_beat",
-    "django_filters",
-    "django_htmx",
-    "django_structlog",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "import_export",
+    "simple_history",
+    "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "import_export",
-    "rest_framework",
-    "simple_history",
-    "shop.accounts",
+    "django_filters",
+    "django_htmx",
+    "django_celery_beat",
+    "django_structlog",
+    "axes",
+    "csp",
+    # floor 1: the house
     "shop.states",
+    "shop.accounts",
     "shop.ledger",
     "shop.work",
     "shop.regions",
     "shop.suppliers",
     "shop.notifications",
+    "shop.panel",
     "shop.catalogue",
     "shop.stock",
     "shop.pricing",
     "shop.freight",
-    "shop.panel",
+    "shop.web",
+    # floor 2: the sellers
     "distributors.stores",
     "distributors.referrals",
     "distributors.links",
     "distributors.commissions",
     "distributors.payouts",
+    # floor 3: the trade
     "orders.lifecycle",
     "orders.checkout",
     "orders.payments",
@@ -66,7 +71,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
+    "settings.security.PanelPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -75,30 +82,20 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
-    "distributors.links.middleware.ShareMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "distributors.links.middleware.TouchMiddleware",
     "axes.middleware.AxesMiddleware",
+    "shop.web.middleware.RefusalMiddleware",
+    # Last, so that it is the first to hear of a refusal.
+    "shop.web.middleware.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "settings.urls"
 WSGI_APPLICATION = "settings.wsgi.application"
-AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+ASGI_APPLICATION = "settings.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGIN_URL = "/sign-in/"
-LOGIN_REDIRECT_URL = "/"
 
-LANGUAGE_CODE = "zh-hans"
-LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = "Asia/Shanghai"
-USE_I18N = True
-USE_TZ = True
-
-TEMPLATES: list[dict[str, Any]] = [
+TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "frontend" / "templates"],
@@ -106,124 +103,212 @@ TEMPLATES: list[dict[str, Any]] = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
-                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-            ]
+            ],
         },
     }
 ]
 
-STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / ".linjia" / "static"
-STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
-MEDIA_URL = "/media/"
-MEDIA_ROOT = Path(env_str("LINJIA_MEDIA", str(BASE_DIR / ".linjia" / "media")))
+# --- people --------------------------------------------------------------------------------------------------------
 
-CACHES: dict[str, dict[str, Any]] = {}  # filled from REDIS_URL by use_redis()
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "lj_session"
+CSRF_COOKIE_NAME = "lj_csrf"
+CSRF_COOKIE_HTTPONLY = True
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["shop.api.auth.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "shop.api.pagination.NewestFirst",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["shop.api.throttles.Scoped"],
-    "DEFAULT_THROTTLE_RATES": {
-        "sms": "10/min",
-        "sign_in": "200/hour",
-        "place_order": "60/min",
-        "pay": "60/min",
-        "share_link": "60/min",
-        "withdraw": "10/min",
-        "touch": "300/min",
-    },
-    "EXCEPTION_HANDLER": "shop.api.errors.handle",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "NUM_PROXIES": env_int("LINJIA_PROXIES", 0),
+# Guessing passwords: the pair of phone and address is locked, so that nobody can lock out somebody else.
+AXES_FAILURE_LIMIT = env_int("LINJIA_SIGN_IN_TRIES_MAX", 5, minimum=1)
+AXES_COOLOFF_TIME = 0.5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True
+
+# --- languages, time, files ------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "lj_language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "Asia/Shanghai"
+USE_TZ = True
+USE_I18N = True
+
+_FRONTEND = BASE_DIR / "frontend"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [_FRONTEND / "static"]
+MEDIA_URL = "media/"
+MEDIA_ROOT = Path(env_str("LINJIA_MEDIA", str(BASE_DIR / "media")))
+WHITENOISE_MAX_AGE = 3600
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+FILE_UPLOAD_PERMISSIONS = 0o644
 
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Linjia API",
-    "DESCRIPTION": "Amounts are whole fen, rates basis points, instants ISO 8601. "
-    "Errors are application/problem+json (RFC 9457).",
-    "VERSION": "1.0.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+# --- what browsers may do ----------------------------------------------------------------------------------------------
 
-CELERY_BEAT_SCHEDULE = BEAT
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TIMEZONE = TIME_ZONE
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
-
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
-        "style-src": [SELF, NONCE],
+        "style-src": [SELF],
         "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "frame-ancestors": [NONE],
         "form-action": [SELF],
+        "frame-ancestors": [NONE],
     }
 }
 
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = ["username"]
-AXES_RESET_ON_SUCCESS = True
-# Addresses are limited by throttles: many people share one behind a carrier's gateway.
-SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+# --- API ---------------------------------------------------------------------------------------------------------------
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
-X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_SAMESITE = "Lax"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "shop.api.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "shop.api.pagination.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {
+        "sign-in": "20/min",
+        "code": "5/min",
+        "order": "60/min",
+        "money": "30/min",
+        "link": "60/min",
+    },
+    "EXCEPTION_HANDLER": "shop.api.errors.handle",
+    "PAGE_SIZE": 20,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
 
-# --- Linjia's own: windows and limits -------------------------------------------------------------
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Linjia",
+    "DESCRIPTION": "The API of the mini-program. Amounts are whole fen, instants carry their zone, numbers are public codes.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+}
 
+# --- database ------------------------------------------------------------------------------------------------------------
+
+# How long one statement may run, by what kind of process asks. People wait for `web`; commands may take their time.
+PROCESS = env_str("LINJIA_PROCESS", "worker")
+STATEMENT_MS_MAX = {"web": 10_000, "worker": 120_000, "command": 0}.get(PROCESS, 10_000)
+DATABASE_LIMITS = {
+    "lock_timeout": 3_000,
+    "statement_timeout": STATEMENT_MS_MAX,
+    "idle_in_transaction_session_timeout": 0 if PROCESS == "command" else 15_000,
+}
+DATABASE_OPTIONS = {
+    "application_name": f"linjia-{PROCESS}",
+    "connect_timeout": 5,
+    "options": " ".join(f"-c {name}={value}" for name, value in DATABASE_LIMITS.items()),
+}
 LINJIA_APP_ROLE = env_str("LINJIA_APP_ROLE", "linjia_app")
+
+# --- Celery ----------------------------------------------------------------------------------------------------------------
+
+CELERY_BEAT_SCHEDULE = schedule.BEAT
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 200_000
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "linjia:", "visibility_timeout": 900, "socket_connect_timeout": 2}
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_ENABLE_UTC = True
+
+# --- logs ------------------------------------------------------------------------------------------------------------------
+
+LOG_FORM = env_str("LINJIA_LOG_FORM", "json")
+LOGGING = logs.configuration(form=LOG_FORM, level=env_str("LINJIA_LOG_LEVEL", "INFO"))
+logs.configure_structlog()
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_COMMAND_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = "number"
+
+# --- the trade's own rules and windows ---------------------------------------------------------------------------------------
+
+LINJIA_VERSION = "0.1.0"
+DUE_WORK = schedule.DUE_WORK
+PERIODIC_WORK = schedule.PERIODIC_WORK
+# Whether the doorbell is rung after a commit; the sweep finds the work anyway.
 LINJIA_BELL = True
-LINJIA_WORK_ATTEMPTS_MAX = env_int("LINJIA_WORK_ATTEMPTS_MAX", 12)
-LINJIA_PAYMENT_MINUTES = env_int("LINJIA_PAYMENT_MINUTES", 30)
-LINJIA_RETURN_DAYS = env_int("LINJIA_RETURN_DAYS", 7)
-LINJIA_AUTO_RECEIVE_DAYS = env_int("LINJIA_AUTO_RECEIVE_DAYS", 10)
-LINJIA_TOUCH_WINDOW_DAYS = env_int("LINJIA_TOUCH_WINDOW_DAYS", 30)
-LINJIA_TOUCH_RETENTION_MONTHS = env_int("LINJIA_TOUCH_RETENTION_MONTHS", 36)
+LINJIA_WORK_ATTEMPTS_MAX = env_int("LINJIA_WORK_ATTEMPTS_MAX", 8, minimum=1)
+
+LINJIA_PAYMENT_MINUTES = env_int("LINJIA_PAYMENT_MINUTES", 30, minimum=1)
+LINJIA_AFTER_SALE_DAYS = env_int("LINJIA_AFTER_SALE_DAYS", 7)
+LINJIA_AUTO_RECEIPT_DAYS = env_int("LINJIA_AUTO_RECEIPT_DAYS", 10, minimum=1)
+LINJIA_TOUCH_DAYS = env_int("LINJIA_TOUCH_DAYS", 30, minimum=1)
 LINJIA_BOND_PROTECTED_DAYS = env_int("LINJIA_BOND_PROTECTED_DAYS", 15)
-LINJIA_BOND_VALID_DAYS = env_int("LINJIA_BOND_VALID_DAYS", 365)
-LINJIA_SELF_PURCHASE = env_str("LINJIA_SELF_PURCHASE", "discount")
-LINJIA_COMMISSION_CAP_BP = env_int("LINJIA_COMMISSION_CAP_BP", 5000)
-LINJIA_WITHDRAW_MIN_FEN = env_int("LINJIA_WITHDRAW_MIN_FEN", 100)
-LINJIA_WITHDRAW_MAX_FEN = env_int("LINJIA_WITHDRAW_MAX_FEN", 2_000_000)
-LINJIA_WITHDRAWALS_PER_DAY_MAX = env_int("LINJIA_WITHDRAWALS_PER_DAY_MAX", 5)
-LINJIA_TRANSFER_HOURS = env_int("LINJIA_TRANSFER_HOURS", 24)
-LINJIA_PAYOUT_COOLING_HOURS = env_int("LINJIA_PAYOUT_COOLING_HOURS", 24)
-LINJIA_AFTERSALE_ANSWER_HOURS = env_int("LINJIA_AFTERSALE_ANSWER_HOURS", 48)
-LINJIA_AFTERSALE_SEND_BACK_HOURS = env_int("LINJIA_AFTERSALE_SEND_BACK_HOURS", 168)
-LINJIA_AFTERSALE_RECEIVE_HOURS = env_int("LINJIA_AFTERSALE_RECEIVE_HOURS", 168)
-LINJIA_NOTICE_MAX_AGE_SECONDS = env_int("LINJIA_NOTICE_MAX_AGE_SECONDS", 300)
+LINJIA_BOND_VALID_DAYS = env_int("LINJIA_BOND_VALID_DAYS", 365, minimum=1)
+LINJIA_WITHDRAW_MIN_FEN = env_int("LINJIA_WITHDRAW_MIN_FEN", 100, minimum=1)
+LINJIA_TRANSFER_EXPIRY_HOURS = env_int("LINJIA_TRANSFER_EXPIRY_HOURS", 24, minimum=1)
+LINJIA_NOTICE_SECONDS_MAX = env_int("LINJIA_NOTICE_SECONDS_MAX", 300, minimum=1)
+
+# --- the outside world ---------------------------------------------------------------------------------------------------------
+
+LINJIA_SANDBOX = False
+LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "wechat_pay")
+LINJIA_METRICS_FOLDER = env_str("PROMETHEUS_MULTIPROC_DIR", "")
+LINJIA_METRICS_TOKEN = env_str("LINJIA_METRICS_TOKEN", "")
 LINJIA_SMS_URL = env_str("LINJIA_SMS_URL", "")
 LINJIA_SMS_KEY = env_str("LINJIA_SMS_KEY", "")
-LINJIA_SANDBOX = env_bool("LINJIA_SANDBOX", False)
-LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "wechat")
-LINJIA_PUBLIC_URL = env_str("LINJIA_PUBLIC_URL", "http://127.0.0.1:8000")
+LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "")
 
+CELERY_APP = celery.app.main
+os.environ.setdefault("LINJIA_PROCESS", PROCESS)
+
+from settings.building import present  # noqa: E402
+
+INSTALLED_APPS = [name for name in INSTALLED_APPS if name.split(".")[0] not in {"shop", "distributors", "orders"} or present([name])]
+MIDDLEWARE = [name for name in MIDDLEWARE if name.split(".")[0] != "distributors" or present([name.rpartition(".")[0]])]

@@ -37,21 +37,12 @@ from settings.supervisor import Service, Supervisor  # noqa: E402 - needs the pa
 DATABASE = "linjia"
 OWNER_ROLE = "linjia_owner"
 APP_ROLE = "linjia_app"
-_SUPERUSER = "postgres"
+AUDITOR_ROLE = "linjia_auditor"
+SUPERUSER = "postgres"
 _SOCKET_LENGTH_MAX = 80
 _IDLE_SECONDS = 20.0
 _START_SECONDS = 60.0
 _ACCOUNTS = ("postgres", "nobody")
-
-# The app owns nothing: it works with rows, within what each migration leaves to it.
-APP_GRANTS = f"""
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO {APP_ROLE};
-ALTER DEFAULT PRIVILEGES FOR ROLE {{owner}} IN SCHEMA public
-    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP_ROLE};
-ALTER DEFAULT PRIVILEGES FOR ROLE {{owner}} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APP_ROLE};
-"""
-
 
 class ServersDown(Exception):
     """The private servers cannot be started; the text says why and what to do."""
@@ -278,7 +269,7 @@ class Keeper:
 
     def _await_answer(self, supervisor: Supervisor, programs: "Programs") -> None:
         deadline = time.monotonic() + _START_SECONDS
-        question = [str(programs.postgres / "pg_isready"), "-q", "-h", str(self.spot.sockets), "-U", _SUPERUSER]
+        question = [str(programs.postgres / "pg_isready"), "-q", "-h", str(self.spot.sockets), "-U", SUPERUSER]
         while subprocess.run(question, check=False).returncode != 0 or not (self.spot.sockets / "valkey.sock").exists():
             for service in supervisor.services:
                 if not service.is_running:
@@ -366,7 +357,7 @@ def _create_cluster(spot: Place, programs: Programs) -> None:
     if spot.account:
         os.chown(spot.database_folder, *spot.account)
     command = [
-        str(programs.postgres / "initdb"), "--pgdata", str(spot.database_folder), "--username", _SUPERUSER,
+        str(programs.postgres / "initdb"), "--pgdata", str(spot.database_folder), "--username", SUPERUSER,
         "--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8",
         "--auth-local", "trust", "--auth-host", "reject", "--no-instructions", "--no-sync",
     ]  # fmt: skip
@@ -377,17 +368,16 @@ def _create_cluster(spot: Place, programs: Programs) -> None:
 
 
 def _create_roles(spot: Place, programs: Programs) -> None:
-    """The owner migrates; the app works with rows. Both are made once per data folder."""
-    rights = APP_GRANTS.format(owner=OWNER_ROLE)
-    _sql(spot, programs, "template1", f"CREATE ROLE {OWNER_ROLE} LOGIN; CREATE ROLE {APP_ROLE} LOGIN;")
+    """The owner migrates, the app works with rows, auditors read. What each may do is granted after migrating."""
+    _sql(spot, programs, "template1", f"CREATE ROLE {OWNER_ROLE} LOGIN; CREATE ROLE {APP_ROLE} LOGIN; CREATE ROLE {AUDITOR_ROLE};")
     _sql(spot, programs, "template1", f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE};")
-    _sql(spot, programs, DATABASE, f"ALTER SCHEMA public OWNER TO {OWNER_ROLE}; {rights}")
+    _sql(spot, programs, DATABASE, f"ALTER SCHEMA public OWNER TO {OWNER_ROLE};")
 
 
 def _sql(spot: Place, programs: Programs, database: str, statement: str) -> None:
     command = [
         str(programs.postgres / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(spot.sockets),
-        "-U", _SUPERUSER, "-d", database, "-c", statement,
+        "-U", SUPERUSER, "-d", database, "-c", statement,
     ]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:

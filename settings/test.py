@@ -1,29 +1,54 @@
-"""For the test suite: private servers of its own, fast password hashing, no doorbell."""
+"""Settings of the tests: real PostgreSQL and Valkey of their own, one database and one Valkey number a worker."""
 
 import os
+import sys
+from urllib.parse import urlsplit
+
+os.environ.setdefault("LINJIA_PROCESS", "test")
+os.environ.setdefault("LINJIA_LOG_FORM", "text")
+os.environ.setdefault("LINJIA_LOG_LEVEL", "WARNING")
 
 from settings import embedded
-from settings.base import *  # noqa: F403 - an environment is the base and its differences
-from settings.env import broker_from_url, database_from_url
+from settings.base import *  # noqa: F403 - a settings module extends the common one
+from settings.base import DATABASE_OPTIONS
+from settings.env import broker_from_url, database_from_url, env_str
 
-SECRET_KEY = "only-for-tests-0123456789-0123456789-0123456789"
 DEBUG = False
-ALLOWED_HOSTS = ["*"]
-LINJIA_SANDBOX = True
-LINJIA_BELL = False
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+SECRET_KEY = "tests-only-" + "linjia" * 8
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 
-_url, _redis = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
-if not (_url and _redis):
-    _place = embedded.ensure("test")
-    _url = _url or _place.database_url("postgres")
-    _redis = _redis or _place.redis_url(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:] or 0))
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+_number = int(_worker.removeprefix("gw")) + 1
 
-DATABASES = {"default": {**database_from_url(_url), "ENGINE": "tests.database"}}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}}
-CELERY_BROKER_URL = broker_from_url(_redis)
-LINJIA_REDIS_URL = _redis
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+_database = env_str("DATABASE_URL", "")
+_redis = env_str("REDIS_URL", "")
+if not (_database and _redis):
+    try:
+        _place = embedded.ensure("test")
+    except embedded.ServersDown as error:
+        sys.exit(f"linjia: {error}")
+    # The superuser makes and empties test databases; tests of the guards step down with `as_app_role`.
+    _database = _database or _place.database_url(embedded.SUPERUSER)
+    _redis = _redis or _place.redis_url()
+_redis = urlsplit(_redis)
+REDIS_URL = (
+    _redis._replace(query=f"db={_number}") if _redis.scheme == "unix" else _redis._replace(path=f"/{_number}")
+).geturl()
+
+DATABASES = {"default": database_from_url(_database) | {"ENGINE": "tests.database"}}
+DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
+DATABASES["default"]["TEST"] = {"NAME": f"test_linjia_{_worker}", "TEMPLATE": "template0"}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
 }
+CELERY_BROKER_URL = broker_from_url(REDIS_URL)
+
+# Fast and good enough for made-up people.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LINJIA_BELL = False
+LINJIA_SANDBOX = True
+LINJIA_GATEWAY = "sandbox"
+LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
+LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
+LINJIA_SITE_URL = "http://testserver"
+WHITENOISE_AUTOREFRESH = True

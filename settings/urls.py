@@ -1,5 +1,26 @@
-"""Where every address leads."""
+"""Every address, assembled from the floors. Modules are named, not imported."""
 
-from django.urls import URLPattern, URLResolver
+from django.conf import settings
+from django.conf.urls.static import static
+from django.contrib import admin
+from django.urls import include, path
+from django.utils.module_loading import import_string
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from settings.building import loadable
+
+PAGES = ["shop.web.urls", "distributors.web.urls", "orders.web.urls"]
+API = ["shop.api.urls", "distributors.api.urls", "orders.api.urls"]
+
+urlpatterns = [
+    path("", include("shop.web.health")),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    *(path("api/v1/", include(module)) for module in loadable(API)),
+    *(path("supplier/", import_string("shop.panel.site.supplier_site").urls) for _module in loadable(["shop.panel.site"])),
+    *(path("", include(module)) for module in loadable(PAGES)),
+    # Uploaded pictures, while no web server or storage service in front does it.
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
+]

@@ -1,0 +1,1 @@
+"""PostgreSQL for tests: Django's own backend, able to empty tables that refuse to be emptied."""

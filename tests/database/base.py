@@ -1,18 +1,27 @@
-"""PostgreSQL for the tests. Only its flush differs: the books refuse TRUNCATE, as they should."""
+"""The books refuse TRUNCATE, UPDATE and DELETE, even from tests; between tests their rows must go all the same."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from django.db import transaction
 from django.db.backends.postgresql import base, operations
+
+# Made once with the tables; emptying them would cost every transactional test their making anew.
+KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
 
 class DatabaseOperations(operations.DatabaseOperations):
-    def execute_sql_flush(self, sql_list: Sequence[str]) -> None:
-        with transaction.atomic(using=self.connection.alias), self.connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            for sql in sql_list:
-                cursor.execute(sql)
+    """Empties tables with triggers and foreign keys asleep, for one transaction."""
+
+    def sql_flush(self, style: Any, tables: Sequence[str], **_options: Any) -> list[str]:
+        """Return DELETEs: with few rows they are many times faster than TRUNCATE."""
+        emptied = [table for table in tables if table not in KEPT]
+        if not emptied:
+            return []
+        deletes = (f"DELETE FROM {self.quote_name(table)};" for table in emptied)
+        return ["SET LOCAL session_replication_role = replica;", " ".join(deletes)]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's PostgreSQL backend with the operations above."""
+
     ops_class = DatabaseOperations

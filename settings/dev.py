@@ -1,0 +1,51 @@
+"""Settings of a developer's machine: private servers, the sandbox WeChat, readable logs."""
+
+import os
+import sys
+
+os.environ.setdefault("LINJIA_LOG_FORM", "text")
+
+from settings import embedded
+from settings.base import *  # noqa: F403 - a settings module extends the common one
+from settings.base import DATABASE_OPTIONS, INSTALLED_APPS
+from settings.env import broker_from_url, database_from_url, env_bool, env_int, env_list, env_str
+
+DEBUG = env_bool("LINJIA_DEBUG", True)
+SECRET_KEY = "development-only-" + "linjia" * 8
+ALLOWED_HOSTS = env_list("LINJIA_HOSTS", ["localhost", "127.0.0.1", "[::1]", ".localhost"])
+
+# --- servers: those that are named, else our own ---------------------------------------------------------------------
+
+_database = env_str("DATABASE_URL", "")
+_owner = env_str("DATABASE_OWNER_URL", _database)
+REDIS_URL = env_str("REDIS_URL", "")
+if not (_database and REDIS_URL):
+    try:
+        _place = embedded.ensure("run")
+    except embedded.ServersDown as error:
+        sys.exit(f"linjia: {error}")
+    if not _database:
+        _database, _owner = (_place.database_url(role) for role in (embedded.APP_ROLE, embedded.OWNER_ROLE))
+    REDIS_URL = REDIS_URL or _place.redis_url()
+if env_str("LINJIA_DATABASE_ROLE", "app") == "owner":
+    _database = _owner
+
+DATABASES = {"default": database_from_url(_database) | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
+}
+CELERY_BROKER_URL = broker_from_url(REDIS_URL)
+
+# --- the sandbox WeChat --------------------------------------------------------------------------------------------------
+
+LINJIA_SANDBOX = True
+LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "sandbox")
+LINJIA_SANDBOX_PORT = env_int("LINJIA_SANDBOX_PORT", 8100, minimum=1, maximum=65535)
+LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", f"http://127.0.0.1:{LINJIA_SANDBOX_PORT}")
+LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "wx0000linjiasandbox")
+LINJIA_SITE_URL = env_str("LINJIA_SITE_URL", f"http://127.0.0.1:{env_int('PORT', 8000)}")
+
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+INSTALLED_APPS = list(INSTALLED_APPS)

@@ -1,0 +1,119 @@
+"""What operators and their machines ask: is it alive, may it get traffic, how is it doing."""
+
+import hmac
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
+from redis.exceptions import RedisError
+
+from shop.work.models import Due, DueState
+
+logger = structlog.get_logger(__name__)
+
+# The sweep comes every ten seconds; work that waits this long means that nobody sweeps.
+LATE = timedelta(minutes=5)
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process is alive; nothing else is asked."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Whether traffic may come here: 200 or 503, with one word for each thing looked at.
+
+    Late due work is told, but does not take the web away: pages can be served while a worker is down.
+    """
+    answers = {"database": _database(), "redis": _redis()}
+    is_ready = set(answers.values()) == {"ok"}
+    if answers["database"] == "ok":
+        answers["migrations"] = _migrations()
+        is_ready = is_ready and answers["migrations"] == "ok"
+        if answers["migrations"] == "ok":
+            answers["due_work"] = _due_work()
+    return JsonResponse({"ready": is_ready} | answers, status=200 if is_ready else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text form, for who holds the token (LINJIA_METRICS_TOKEN); without a token only while developing."""
+    token = settings.LINJIA_METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(given.encode(), token.encode()):
+        return HttpResponse("a token is needed", status=401, content_type="text/plain")
+    if not token and not settings.LINJIA_SANDBOX:
+        return HttpResponse("not here", status=404, content_type="text/plain")
+    return HttpResponse(generate_latest(_numbers()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        logger.warning("not_ready", what="database", error=str(error))
+        return "down"
+    return "ok"
+
+
+def _redis() -> str:
+    try:
+        cache.get("readyz")
+    except (RedisError, OSError) as error:
+        logger.warning("not_ready", what="redis", error=str(error))
+        return "down"
+    return "ok"
+
+
+def _migrations() -> str:
+    """Migrations of this code that the database has not seen."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(plan)} not applied" if plan else "ok"
+
+
+def _due_work() -> str:
+    age = _oldest_due_seconds()
+    return f"late by {age} s" if age > LATE.total_seconds() else "ok"
+
+
+def _oldest_due_seconds() -> int:
+    """How long the oldest open work has been due, in seconds; 0 when nothing is due."""
+    now = timezone.now()
+    oldest = Due.objects.filter(state=DueState.OPEN, due_at__lte=now).order_by("due_at").values_list("due_at", flat=True)
+    due_at = oldest.first()
+    return int((now - due_at).total_seconds()) if due_at else 0
+
+
+def _numbers() -> CollectorRegistry:
+    """Counters of all processes, and what the database says at this moment."""
+    registry = CollectorRegistry()
+    if settings.LINJIA_METRICS_FOLDER:
+        multiprocess.MultiProcessCollector(registry, path=settings.LINJIA_METRICS_FOLDER)  # type: ignore[no-untyped-call]
+    oldest = Gauge("linjia_due_oldest_seconds", "How long the oldest open work has been due.", registry=registry)
+    oldest.set(_oldest_due_seconds())
+    parked = Gauge("linjia_due_parked", "Work set aside for a person to look at.", registry=registry)
+    parked.set(Due.objects.filter(state=DueState.PARKED).count())
+    return registry
+
+
+urlpatterns: list[URLPattern] = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+]

@@ -1,0 +1,47 @@
+"""What every test may ask for. There are no mocks: PostgreSQL and Valkey are real, WeChat is the sandbox."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """After migrating, give the app's database role its rights, as an operator does."""
+    with django_db_blocker.unblock():
+        call_command("grant_app_role", verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """A clean Valkey: what one test counts or caches never reaches the next."""
+    cache.clear()
+
+
+@pytest.fixture
+def as_app_role() -> Callable[[], AbstractContextManager[None]]:
+    """A context that speaks to the database as the app's role does in production.
+
+    Use inside a transaction: `with as_app_role(): ...`. The role owns nothing, so triggers, grants and revoked rights
+    are met as they will be.
+    """
+
+    @contextmanager
+    def stepped_down() -> Iterator[None]:
+        role = connection.ops.quote_name(settings.LINJIA_APP_ROLE)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET ROLE {role}")
+        try:
+            yield
+        finally:
+            if not connection.needs_rollback:
+                with connection.cursor() as cursor:
+                    cursor.execute("RESET ROLE")
+
+    return stepped_down
