@@ -5,21 +5,21 @@ A store's page (one floor up) shows the same goods with its own words and prices
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language
 
+from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Category, Product, ProductImage, Sku
+from shop.catalogue.queries import CategoryNode
 from shop.pricing.models import SkuPrice
 from shop.stock import queries as stock
 
 M = TypeVar("M", bound=Model)
 
 PAGE_SIZE = 24
-NEW_FOR = timedelta(days=14)
 
 # Icons of categories that name none, and the only icons a category may name (see frontend/icons.txt).
 DEFAULT_CATEGORY_ICON = "shopping-basket"
@@ -167,28 +167,31 @@ def stretch(rows: QuerySet[M], after: str, size: int = PAGE_SIZE) -> tuple[list[
     return found[:size], position
 
 
-def shelf(category: Category, below: Sequence[Category] = ()) -> Shelf:
-    """Return a category under its name in the reader's language."""
+def shelf(category: Category, below: Sequence[CategoryNode] = ()) -> Shelf:
+    """Return a category under its name in the reader's language, with the shelves below it."""
     english = (get_language() or "").startswith("en")
     return Shelf(
         code=category.code,
         label=(category.name_en or category.name) if english else category.name,
         icon_name=category.icon or DEFAULT_CATEGORY_ICON,
-        below=tuple(shelf(one) for one in below),
+        below=tuple(shelf(node.category, node.below) for node in below),
     )
 
 
 def top_shelves() -> list[Shelf]:
-    """Return the top categories with those right below them. One statement."""
-    rows = list(Category.objects.filter(level__lte=2))
-    return [
-        shelf(top, [one for one in rows if one.parent_id == top.pk]) for top in rows if top.level == 1
-    ]
+    """Return all categories as a tree under their names. One statement."""
+    return [shelf(node.category, node.below) for node in catalogue.category_tree()]
 
 
-def categories_below(category: Category) -> list[Category]:
-    """Return every category below this one. One statement."""
-    return list(Category.objects.filter(Q(parent=category) | Q(parent__parent=category)))
+def shelves_below(code: str) -> tuple[Shelf, ...]:
+    """Return the shelves right below one. One statement."""
+    todo = top_shelves()
+    while todo:
+        one = todo.pop()
+        if one.code == code:
+            return one.below
+        todo += one.below
+    return ()
 
 
 def trail_of(category: Category) -> list[Shelf]:
@@ -261,8 +264,3 @@ def _pick(
         is_chosen=index < len(chosen.option_values) and chosen.option_values[index] == value,
         is_gone=not any(left.get(sku.pk, 0) > 0 for sku in having),
     )
-
-
-def is_new(product: Product, now: datetime) -> bool:
-    """Whether a product came on sale within the last fortnight."""
-    return product.on_sale_at is not None and now - product.on_sale_at < NEW_FOR

@@ -1,14 +1,15 @@
 """Home, categories, search, product."""
 
 from collections.abc import Sequence
+
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from shop.catalogue import queries as catalogue
-from shop.catalogue.models import Category, Product
+from shop.catalogue.models import Product
 from shop.web import shelf
 from shop.web.access import is_part
 from shop.web.product_page import list_context, product_context
@@ -45,9 +46,8 @@ def categories(request: HttpRequest) -> HttpResponse:
 @require_safe
 def category(request: HttpRequest, code: str) -> HttpResponse:
     """The goods of one category and everything below it."""
-    chosen = get_object_or_404(Category.objects.select_related("parent__parent"), code=code)
-    below = shelf.categories_below(chosen)
-    rows = catalogue.on_sale_products().filter(category_id__in=[chosen.pk, *(one.pk for one in below)])
+    chosen = catalogue.category_by_code(code)
+    rows = catalogue.products_in(chosen)
     context = list_context(request, rows)
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
@@ -56,7 +56,7 @@ def category(request: HttpRequest, code: str) -> HttpResponse:
         "section": "categories",
         "heading": trail[-1].label,
         "trail": trail,
-        "below": [shelf.shelf(one) for one in below if one.parent_id == chosen.pk],
+        "below": shelf.shelves_below(chosen.code),
     }
     return render(request, "storefront/products.html", context)
 

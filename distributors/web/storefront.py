@@ -1,0 +1,133 @@
+"""What a shopper sees of a store: its page, its products, and where a share link leads."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from distributors.links import queries as links
+from distributors.links.models import ShareLink
+from distributors.stores import queries as stores
+from distributors.stores.models import Listing, Store
+from shop.base.errors import NotFound
+from shop.catalogue import queries as catalogue
+from shop.catalogue.models import Product, Sku
+from shop.web import shelf
+from shop.web.access import is_part
+from shop.web.product_page import more_url, product_context
+
+PAGE_SIZE = 24
+
+
+def _open_store(code: str) -> Store:
+    """Return a store that is open to shoppers. Raises ``NotFound``."""
+    return stores.store_by_code(code)
+
+
+def _stretch(rows: QuerySet[Listing], after: str) -> tuple[list[Listing], str]:
+    """Return one stretch of a store's picks in the store's own order, and where the next begins."""
+    position, _dash, key = after.partition("-")
+    if position.isdigit() and key.isdigit() and len(after) < 32:
+        place = int(position)
+        rows = rows.filter(Q(position__gt=place) | Q(position=place, pk__lt=int(key)))
+    found = list(rows.order_by("position", "-pk")[: PAGE_SIZE + 1])
+    if len(found) <= PAGE_SIZE:
+        return found, ""
+    last = found[PAGE_SIZE - 1]
+    return found[:PAGE_SIZE], f"{last.position}-{last.pk}"
+
+
+def _lowest_prices(store: Store, product_ids: Sequence[int]) -> dict[int, int]:
+    """Return the lowest price of each product in this store, in fen. Two statements."""
+    rows = list(
+        Sku.objects.filter(product_id__in=product_ids, is_active=True, price__isnull=False).values_list(
+            "product_id", "pk", "price__retail_fen"
+        )
+    )
+    own = stores.own_prices(store.pk, [sku_id for _product, sku_id, _retail in rows])
+    lowest: dict[int, int] = {}
+    for product_id, sku_id, retail_fen in rows:
+        price_fen = own.get(sku_id, retail_fen)
+        lowest[product_id] = min(price_fen, lowest.get(product_id, price_fen))
+    return lowest
+
+
+def _cards(store: Store, listings: Sequence[Listing]) -> list[shelf.Card]:
+    products: list[Product] = [listing.product for listing in listings]
+    return shelf.cards(
+        products,
+        urls={one.pk: reverse("store-product", args=[store.code, one.number]) for one in products},
+        titles={one.product_id: one.title for one in listings},
+        reasons={one.product_id: one.reason for one in listings},
+        prices_fen=_lowest_prices(store, [one.pk for one in products]),
+    )
+
+
+@require_safe
+def store(request: HttpRequest, code: str) -> HttpResponse:
+    """A store: who it is, what it picked."""
+    found = _open_store(code)
+    on_sale = catalogue.on_sale_products().values("pk")
+    rows = stores.listings_of(found).filter(product__in=on_sale).select_related("product")
+    listings, position = _stretch(rows, request.GET.get("after", ""))
+    context: dict[str, Any] = {
+        "items": _cards(found, listings),
+        "more_url": more_url(request, position),
+        "end_text": _("That is all for now.") if request.GET.get("after") else "",
+    }
+    if is_part(request):
+        return render(request, "storefront/parts/cards.html", context)
+    address = reverse("store", args=[found.code])
+    context |= {
+        "section": "home",
+        "store": found,
+        "store_url": address,
+        "canonical": request.build_absolute_uri(address),
+        "picture": found.portrait.url if found.portrait else "",
+    }
+    return render(request, "storefront/store.html", context)
+
+
+@require_safe
+def store_product(request: HttpRequest, code: str, number: str) -> HttpResponse:
+    """A product as a store shows it: its words, its price."""
+    found = _open_store(code)
+    item = catalogue.product_for_sale(number)
+    listing = stores.listings_of(found).filter(product=item).first()
+    if listing is None:
+        # The store no longer picks it; the shop still sells it.
+        return redirect("product", number)
+    own = stores.own_prices(found.pk, list(item.skus.values_list("pk", flat=True)))
+    page_url = reverse("store-product", args=[found.code, item.number])
+    choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url, own_prices_fen=own)
+    context = product_context(request, item, choice, page_url)
+    context |= {
+        "store_code": found.code,
+        "title": listing.title,
+        "store_note": {
+            "name": found.name,
+            "picture": found.portrait.url if found.portrait else "",
+            "text": listing.reason or found.announcement or _("Picked for you"),
+            "url": reverse("store", args=[found.code]),
+        },
+    }
+    part = is_part(request)
+    return render(request, "storefront/parts/buy_box.html" if part else "storefront/product.html", context)
+
+
+@require_safe
+@never_cache
+def landing(request: HttpRequest, token: str) -> HttpResponse:
+    """Where a share link leads. The middleware has noted the visit."""
+    link = links.link_by_token(token)
+    if link is None:
+        raise NotFound(_("This link no longer leads anywhere. Ask your friend for a new one."))
+    if link.target == ShareLink.Target.PRODUCT and link.product is not None:
+        return redirect("store-product", link.store.code, link.product.number)
+    return redirect("store", link.store.code)

@@ -1,0 +1,75 @@
+"""Forms of the trade's pages. They only read and bound input; what is true is decided by the actions."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from orders.aftersales.models import AfterSale
+
+IMAGES_MAX = 6
+IMAGE_BYTES_MAX = 5 * 1024 * 1024
+
+
+class SeveralImages(forms.ClearableFileInput):
+    """A file input that takes several files."""
+
+    allow_multiple_selected = True
+
+
+class ImagesField(forms.ImageField):
+    """Up to :data:`IMAGES_MAX` pictures, each verified to be one."""
+
+    widget = SeveralImages
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+        files = [file for file in (data or []) if file]
+        if len(files) > IMAGES_MAX:
+            raise forms.ValidationError(_("Six pictures at most."))
+        if any(file.size > IMAGE_BYTES_MAX for file in files):
+            raise forms.ValidationError(_("A picture may have 5 MB at most."))
+        return [super(ImagesField, self).clean(file, initial) for file in files]
+
+
+class AfterSaleForm(forms.Form):
+    """What a customer wants back, and why."""
+
+    kind = forms.ChoiceField(
+        label=_("What would you like?"), error_messages={"required": _("Choose what you would like.")}
+    )
+    reason = forms.ChoiceField(
+        label=_("Why?"),
+        choices=AfterSale.Reason.choices,
+        error_messages={"required": _("Choose a reason.")},
+    )
+    quantity = forms.IntegerField(
+        label=_("How many pieces?"),
+        min_value=1,
+        max_value=999,
+        error_messages={"required": _("Enter how many pieces.")},
+    )
+    text = forms.CharField(
+        label=_("What happened?"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    images = ImagesField(label=_("Pictures"), required=False, help_text=_("Six at most, 5 MB each."))
+
+    def __init__(self, *args: Any, kinds: list[tuple[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = kinds  # type: ignore[attr-defined]
+
+
+class SendBackForm(forms.Form):
+    """How the goods travel back."""
+
+    carrier = forms.CharField(
+        label=_("Carrier"), max_length=40, error_messages={"required": _("Enter who carries the parcel.")}
+    )
+    tracking_number = forms.CharField(
+        label=_("Tracking number"),
+        max_length=40,
+        error_messages={"required": _("Enter the number on the receipt.")},
+    )

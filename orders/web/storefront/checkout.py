@@ -1,0 +1,98 @@
+"""From the cart to an order: addresses, delivery, the sum, placing it."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from orders.checkout import cart
+from orders.checkout.items import Item
+from orders.checkout.place import place_order
+from orders.checkout.quote import quote
+from orders.web.access import cart_owner, visitor_key
+from orders.web.cart_page import quote_page
+from orders.web.storefront.cart import quantity_of
+from shop.accounts.models import Address
+from shop.accounts.queries import addresses_of
+from shop.base.errors import DomainError
+from shop.web.access import CustomerRequest, customer_only
+
+
+def _direct(request: CustomerRequest) -> Item | None:
+    """Return what "buy now" asks for, None when the cart's selection is bought."""
+    asked = request.POST if request.method == "POST" else request.GET
+    sku_number = asked.get("sku", "")[:16]
+    if not sku_number:
+        return None
+    return Item(sku_number=sku_number, quantity=quantity_of(request), store_code=asked.get("store", "")[:24])
+
+
+def _items(request: CustomerRequest, direct: Item | None) -> list[Item]:
+    return [direct] if direct else cart.selected_items(cart_owner(request))
+
+
+def _address(request: CustomerRequest, addresses: list[Address]) -> Address | None:
+    wanted = request.GET.get("address", "")
+    return next((one for one in addresses if one.number == wanted), addresses[0] if addresses else None)
+
+
+def _checkout_url(direct: Item | None, address_number: str) -> str:
+    query = {"address": address_number} if address_number else {}
+    if direct:
+        query |= {"sku": direct.sku_number, "quantity": str(direct.quantity), "store": direct.store_code}
+    return f"{reverse('checkout')}?{urlencode(query)}"
+
+
+@require_safe
+@customer_only
+def checkout(request: CustomerRequest) -> HttpResponse:
+    """Show what it will cost, where it goes and who sends it."""
+    direct = _direct(request)
+    items = _items(request, direct)
+    if not items:
+        messages.info(request, _("Choose what to buy first."))
+        return redirect("cart")
+    addresses = list(addresses_of(request.user))
+    address = _address(request, addresses)
+    found = quote(
+        user=request.user,
+        items=items,
+        region_code=address.region_code if address else None,
+        visitor_key=visitor_key(request),
+        now=timezone.now(),
+    )
+    context = {
+        "section": "cart",
+        "direct": direct,
+        "addresses": addresses,
+        "address": address,
+        "quote": quote_page(found),
+    }
+    return render(request, "storefront/checkout.html", context)
+
+
+@require_POST
+@customer_only
+def place(request: CustomerRequest) -> HttpResponse:
+    """Place the order and go to the cashier. What changed meanwhile is shown, not charged."""
+    direct = _direct(request)
+    address_number = request.POST.get("address", "")[:20]
+    expected = request.POST.get("expected", "")
+    try:
+        order = place_order(
+            user=request.user,
+            items=_items(request, direct),
+            address_number=address_number,
+            note=request.POST.get("note", "")[:200],
+            visitor_key=visitor_key(request),
+            expected_payable_fen=int(expected) if expected.isdigit() and len(expected) < 16 else None,
+            now=timezone.now(),
+        )
+    except DomainError as error:
+        messages.error(request, str(error))
+        return redirect(_checkout_url(direct, address_number))
+    return redirect("cashier", order.number)
