@@ -1,7 +1,9 @@
 """Categories, products (SPU), SKUs and pictures."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.numbers import new_token
@@ -15,6 +17,16 @@ def new_product_number() -> str:
 
 def new_sku_number() -> str:
     return "k" + new_token(11)
+
+
+class SearchTokens(Func):
+    """The words of ``search_text`` as an array: what the search index holds and a search asks for."""
+
+    function = "string_to_array"
+    output_field = ArrayField(models.TextField())
+
+    def __init__(self) -> None:
+        super().__init__(F("search_text"), Value(" "))
 
 
 class Category(models.Model):
@@ -55,17 +67,24 @@ class Product(models.Model):
     title = models.CharField(_("title"), max_length=120)
     subtitle = models.CharField(_("subtitle"), max_length=160, blank=True)
     description_html = models.TextField(_("description"), blank=True)
+    # Further words a customer may search by; not shown.
+    keywords = models.CharField(_("search words"), max_length=300, blank=True)
     # Up to three axes: ["颜色", "尺码"].
     option_names = models.JSONField(_("option names"), default=list, blank=True)
     state = models.CharField(
         _("state"), max_length=12, choices=ProductState, default=ProductState.DRAFT
     )
-    # Denormalised for lists and search; written by catalogue.actions and pricing.actions only.
+    # The lowest retail price of the active SKUs; a trigger beside the prices keeps it. 0: no price.
     min_retail_fen = models.BigIntegerField(default=0, editable=False)
+    # Pieces sold and not returned; counted by stock.tasks, so it may be a minute late.
     sold_count = models.PositiveIntegerField(default=0, editable=False)
+    # Words and pairs of characters, separated by spaces; see catalogue.rules.index_text.
     search_text = models.TextField(blank=True, editable=False)
+    # When it first came on sale.
     on_sale_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Counts the changes of what customers read; goes on sale only as somebody has reviewed it.
     version = models.PositiveIntegerField(default=1, editable=False)
+    reviewed_version = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -81,6 +100,7 @@ class Product(models.Model):
                 fields=["category", "-id"], condition=Q(state="on_sale"), name="product_in_category"
             ),
             models.Index(fields=["supplier", "-id"], name="product_of_supplier"),
+            GinIndex(SearchTokens(), name="product_search", condition=Q(state="on_sale")),
         ]
 
     def __str__(self) -> str:
@@ -106,7 +126,12 @@ class Sku(models.Model):
         verbose_name_plural = _("SKUs")
         ordering = ["product", "position", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["product", "option_values"], name="sku_options_once"),
+            # Checked at the end of a statement, so that two SKUs can swap their options.
+            models.UniqueConstraint(
+                fields=["product", "option_values"],
+                name="sku_options_once",
+                deferrable=models.Deferrable.IMMEDIATE,
+            ),
             models.UniqueConstraint(
                 fields=["supplier", "code"], condition=~Q(code=""), name="sku_code_once"
             ),

@@ -25,6 +25,10 @@ class StockItem(models.Model):
             models.CheckConstraint(condition=Q(on_hand__gte=0), name="stock_on_hand_not_negative"),
             models.CheckConstraint(condition=Q(reserved__gte=0), name="stock_reserved_not_negative"),
             models.CheckConstraint(
+                condition=Q(returned__gte=0, sold__gte=F("returned")),
+                name="stock_returned_was_sold",
+            ),
+            models.CheckConstraint(
                 condition=Q(received=F("on_hand") + F("reserved") + F("sold") - F("returned")),
                 name="stock_adds_up",
             ),
@@ -84,7 +88,17 @@ class StockMovement(models.Model):
     class Meta:
         verbose_name = _("stock movement")
         verbose_name_plural = _("stock movements")
-        indexes = [models.Index(fields=["sku", "-id"])]
+        indexes = [
+            models.Index(fields=["sku", "-id"]),
+            # For counting what was sold lately.
+            models.Index(fields=["at"], condition=Q(kind__in=["sold", "returned"]), name="stock_sold_at"),
+        ]
+        constraints = [
+            # The goods of one return come back once, however often the caller says so.
+            models.UniqueConstraint(
+                fields=["reference", "sku"], condition=Q(kind="returned"), name="stock_returned_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quantity} × {self.sku_id}"

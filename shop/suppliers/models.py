@@ -85,6 +85,9 @@ class Qualification(models.Model):
     class Meta:
         verbose_name = _("qualification")
         verbose_name_plural = _("qualifications")
+        constraints = [
+            models.UniqueConstraint(fields=["supplier", "kind"], name="suppliers_paper_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.paper_number}"

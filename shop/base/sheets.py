@@ -1,0 +1,45 @@
+"""Reading the tables people send: their text encodings, and what is said about a row that is wrong."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from shop.base.errors import Invalid
+
+# What spreadsheets of this part of the world write; GB 18030 holds GBK and GB 2312.
+_ENCODINGS = ("utf-8-sig", "gb18030")
+_BYTE_ORDER_MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """What is wrong in one cell and the way out. ``row`` counts as the spreadsheet does: 1 is the header.
+
+    ``column`` is empty when the whole row is meant.
+    """
+
+    row: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"row {self.row}" + (f", {self.column}" if self.column else "")
+        return f"{where}: {self.message}"
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a CSV file: UTF-8 with or without a mark, UTF-16 with one, or GBK / GB 18030.
+
+    Raises ``Invalid`` (field ``file``) for anything else, so that no text is stored as nonsense.
+    """
+    encodings = ("utf-16",) if data.startswith(_BYTE_ORDER_MARKS_16) else _ENCODINGS
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise Invalid(
+        _("The file is not readable as text. Save it as “CSV UTF-8” and try again."), field="file"
+    )
