@@ -35,6 +35,7 @@ DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
 }
+LINJIA_REDIS_URL = REDIS_URL
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 
 # --- the sandbox WeChat --------------------------------------------------------------------------------------------------
@@ -44,7 +45,7 @@ LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "sandbox")
 LINJIA_SANDBOX_PORT = env_int("LINJIA_SANDBOX_PORT", 8100, minimum=1, maximum=65535)
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", f"http://127.0.0.1:{LINJIA_SANDBOX_PORT}")
 LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "wx0000linjiasandbox")
-LINJIA_SITE_URL = env_str("LINJIA_SITE_URL", f"http://127.0.0.1:{env_int('PORT', 8000)}")
+LINJIA_PUBLIC_URL = env_str("LINJIA_PUBLIC_URL", f"http://127.0.0.1:{env_int('PORT', 8000)}")
 
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -30,10 +30,10 @@ if not (_database and _redis):
     # The superuser makes and empties test databases; tests of the guards step down with `as_app_role`.
     _database = _database or _place.database_url(embedded.SUPERUSER)
     _redis = _redis or _place.redis_url()
-_redis = urlsplit(_redis)
+_address = urlsplit(_redis)
 REDIS_URL = (
-    _redis._replace(query=f"db={_number}") if _redis.scheme == "unix" else _redis._replace(path=f"/{_number}")
-).geturl()
+    f"unix://{_address.path}?db={_number}" if _address.scheme == "unix" else _address._replace(path=f"/{_number}").geturl()
+)
 
 DATABASES = {"default": database_from_url(_database) | {"ENGINE": "tests.database"}}
 DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
@@ -41,6 +41,7 @@ DATABASES["default"]["TEST"] = {"NAME": f"test_linjia_{_worker}", "TEMPLATE": "t
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
 }
+LINJIA_REDIS_URL = REDIS_URL
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 
 # Fast and good enough for made-up people.
@@ -50,5 +51,5 @@ LINJIA_SANDBOX = True
 LINJIA_GATEWAY = "sandbox"
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
 LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
-LINJIA_SITE_URL = "http://testserver"
+LINJIA_PUBLIC_URL = "http://testserver"
 WHITENOISE_AUTOREFRESH = True
