@@ -49,10 +49,11 @@ def _lines() -> Iterator[str]:
     yield ""
     balances = balances_fen([account.path for account in accounts])
     for account in accounts:
-        # beancount counts debits as positive on every account; and checks at the start of a day.
+        # beancount counts debits as positive on every account, checks at the start of a day, and
+        # would forgive a fen if it were not told otherwise.
         sign = 1 if AccountKind(account.kind).grows_by_debit else -1
         amount = yuan(sign * balances[account.path])
-        yield f"{last + timedelta(days=1)} balance {names[account.path]} {amount} CNY"
+        yield f"{last + timedelta(days=1)} balance {names[account.path]} {amount} ~ 0 CNY"
 
 
 def _span() -> tuple[date, date]:
