@@ -1,1 +1,1 @@
-"""The suppliers' admin site: row scoping and dashboard."""
+"""The suppliers' admin site: who may enter, and that she sees her own supplier's rows only."""

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +7,7 @@ class PanelConfig(AppConfig):
     name = "shop.panel"
     label = "panel"
     verbose_name = _("Supplier panel")
+
+    def ready(self) -> None:
+        # Each app's panel.py registers its models, as admin.py does for the staff.
+        autodiscover_modules("panel")
