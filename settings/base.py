@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "shop.stock",
     "shop.pricing",
     "shop.freight",
+    "shop.imports",
     "shop.web",
     # floor 2: the sellers
     "distributors.stores",
@@ -290,6 +291,12 @@ PERIODIC_WORK = schedule.PERIODIC_WORK
 LINJIA_BELL = True
 LINJIA_WORK_ATTEMPTS_MAX = env_int("LINJIA_WORK_ATTEMPTS_MAX", 12, minimum=1)
 LINJIA_PAYMENT_MINUTES = env_int("LINJIA_PAYMENT_MINUTES", 30, minimum=1)
+# Suppliers: so many days after completion an earning is settled; statements are issued per week or month.
+LINJIA_SUPPLIER_SETTLE_DAYS = env_int("LINJIA_SUPPLIER_SETTLE_DAYS", 0)
+LINJIA_STATEMENT_PERIOD = env_str("LINJIA_STATEMENT_PERIOD", "week")
+# How soon the gateway is asked about what it has not told; how far apart it wants the refunds of one payment.
+LINJIA_QUERY_SECONDS = env_int("LINJIA_QUERY_SECONDS", 30, minimum=1)
+LINJIA_REFUND_SPACING_SECONDS = env_int("LINJIA_REFUND_SPACING_SECONDS", 60)
 LINJIA_RETURN_DAYS = env_int("LINJIA_RETURN_DAYS", 7)
 LINJIA_AUTO_RECEIVE_DAYS = env_int("LINJIA_AUTO_RECEIVE_DAYS", 10, minimum=1)
 LINJIA_TOUCH_WINDOW_DAYS = env_int("LINJIA_TOUCH_WINDOW_DAYS", 30, minimum=1)
@@ -306,6 +313,7 @@ LINJIA_PAYOUT_COOLING_HOURS = env_int("LINJIA_PAYOUT_COOLING_HOURS", 24)
 LINJIA_AFTERSALE_ANSWER_HOURS = env_int("LINJIA_AFTERSALE_ANSWER_HOURS", 48, minimum=1)
 LINJIA_AFTERSALE_SEND_BACK_HOURS = env_int("LINJIA_AFTERSALE_SEND_BACK_HOURS", 168, minimum=1)
 LINJIA_AFTERSALE_RECEIVE_HOURS = env_int("LINJIA_AFTERSALE_RECEIVE_HOURS", 168, minimum=1)
+LINJIA_AFTERSALE_ESCALATE_HOURS = env_int("LINJIA_AFTERSALE_ESCALATE_HOURS", 72, minimum=1)
 LINJIA_NOTICE_MAX_AGE_SECONDS = env_int("LINJIA_NOTICE_MAX_AGE_SECONDS", 300, minimum=1)
 
 # --- the outside world ---------------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 # Fast and good enough for made-up people.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LINJIA_BELL = False
+LINJIA_REFUND_SPACING_SECONDS = 0
 LINJIA_SANDBOX = True
 LINJIA_GATEWAY = "sandbox"
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
