@@ -28,6 +28,7 @@ from shop.base.errors import Conflict, DomainError, Invalid, NotAllowed
 from shop.base.locks import lock_rows
 from shop.base.numbers import new_token, token_hash
 from shop.gateways.sms import sms_sender
+from shop.states.models import StateChange
 
 
 class WrongCredentials(DomainError):
@@ -191,6 +192,21 @@ def revoke_tokens(*, user: User, token: str, now: datetime) -> None:
         AccessToken.objects.filter(family=row.family, revoked_at=None).update(revoked_at=now)
 
 
+def close_account(*, user: User, actor: str, reason: str, now: datetime) -> None:
+    """End a person's access at once: no sign-in, and every token is revoked. Kept in the history."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(is_active=False)
+        AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
+        _note_access(user, "active", "closed", actor, reason, now)
+
+
+def reopen_account(*, user: User, actor: str, reason: str, now: datetime) -> None:
+    """Let a person sign in again. Kept in the history."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(is_active=True)
+        _note_access(user, "closed", "active", actor, reason, now)
+
+
 def rename(*, user: User, name: str) -> None:
     """Set the name others see. Raises ``Invalid``."""
     clean = name.strip()
@@ -222,6 +238,14 @@ def _user_of_wechat(app_id: str, openid: str, unionid: str, phone: str | None) -
         identity.unionid = unionid
         identity.save(update_fields=["unionid"])
     return user
+
+
+def _note_access(
+    user: User, source: str, target: str, actor: str, reason: str, now: datetime
+) -> None:
+    StateChange.objects.create(
+        subject=f"user:{user.number}", source=source, target=target, actor=actor, reason=reason, at=now
+    )
 
 
 def _active(user: User) -> User:

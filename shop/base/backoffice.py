@@ -76,7 +76,7 @@ class ReadOnly:
         return False
 
 
-class Acting(admin.ModelAdmin[Any]):
+class Acting(admin.ModelAdmin):
     """An admin whose rows can be acted on; list the acts in ``acts``."""
 
     acts: Sequence[Act] = ()

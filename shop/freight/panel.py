@@ -1,0 +1,63 @@
+"""Supplier panel: what my delivery costs."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from shop.base.backoffice import Act, ActForm
+from shop.freight import actions
+from shop.freight.models import FreightRule, FreightTemplate
+from shop.panel.rows import OwnInline, OwnRows
+from shop.panel.site import own_supplier, supplier_site
+
+
+class RuleForm(ActForm):
+    region_code = forms.CharField(
+        label=_("Region code"), max_length=16, required=False, help_text=_("Empty: the whole country.")
+    )
+    is_deliverable = forms.BooleanField(label=_("Deliverable"), required=False, initial=True)
+    first_units = forms.IntegerField(label=_("First units (pieces or grams)"), min_value=1, initial=1)
+    first_fen = forms.IntegerField(label=_("First price (fen)"), min_value=0, initial=0)
+    continued_units = forms.IntegerField(label=_("Each further units"), min_value=1, initial=1)
+    continued_fen = forms.IntegerField(label=_("Each further price (fen)"), min_value=0, initial=0)
+    free_above_fen = forms.IntegerField(label=_("Free above (fen)"), min_value=0, required=False)
+
+
+def _set_rule(request: HttpRequest, row: FreightTemplate, data: dict[str, Any]) -> None:
+    actions.set_rule(template=row, **data)
+
+
+class RuleInline(OwnInline):
+    model = FreightRule
+    owner_path = "template__supplier"
+    fields = (
+        "region_code", "is_deliverable", "first_units", "first_fen", "continued_units",
+        "continued_fen", "free_above_fen",
+    )
+    readonly_fields = fields
+
+
+@admin.register(FreightTemplate, site=supplier_site)
+class FreightPanel(OwnRows):
+    may_add = True
+    list_display = ("name", "basis", "is_default")
+    fields = ("name", "basis", "is_default")
+    inlines = (RuleInline,)
+    acts = (
+        Act("rule", _("Set the price for a region"), _set_rule, RuleForm),
+        Act("default", _("Make it the default"),
+            lambda request, row, data: actions.set_default(template=row),
+            offered=lambda row: not row.is_default),
+    )
+
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A new template is made by the same action as everywhere, owned by the supplier."""
+        supplier = own_supplier(request)
+        made = actions.create_template(supplier=supplier, **form.cleaned_data)  # type: ignore[arg-type]
+        obj.__dict__.update(made.__dict__)
