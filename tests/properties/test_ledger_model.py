@@ -157,7 +157,9 @@ FUNDED = [
     Posting("commission_accrued", "O1", "a1", [Entry("order/O1/clearing", "store/A/frozen", 900)]),
     Posting("commission_accrued", "O2", "a2", [Entry("order/O2/clearing", "store/B/frozen", 900)]),
     Posting("commission_settled", "O1", "s1", [Entry("store/A/frozen", "store/A/available", 500)]),
-    Posting("commission_clawed_back", "O2", "b2", [Entry("store/B/debt", "order/O2/clearing", 400)]),
+    Posting(
+        "commission_clawed_back", "O2", "b2", [Entry("store/B/debt", "order/O2/clearing", 400)]
+    ),
 ]
 BATCHES = st.lists(st.lists(postings(), min_size=1, max_size=4), min_size=1, max_size=12).map(
     lambda batches: [FUNDED, *batches]
@@ -197,7 +199,9 @@ def play(batches: list[list[Posting]], undone: list[int]) -> Book:
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(batches=BATCHES, undone=st.lists(st.integers(0, 100), max_size=4))
 def test_the_ledger_does_what_the_plain_book_does(
     batches: list[list[Posting]], undone: list[int]
@@ -208,18 +212,20 @@ def test_the_ledger_does_what_the_plain_book_does(
 
 
 @pytest.mark.django_db
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(batches=BATCHES, undone=st.lists(st.integers(0, 100), max_size=4))
-def test_bean_check_agrees(
-    tmp_path: Path, batches: list[list[Posting]], undone: list[int]
-) -> None:
+def test_bean_check_agrees(tmp_path: Path, batches: list[list[Posting]], undone: list[int]) -> None:
     with transaction.atomic():
         play(batches, undone)
         file = tmp_path / "books.beancount"
         file.write_text("\n".join(beancount_lines()) + "\n")
         transaction.set_rollback(True)
     program = Path(sys.executable).with_name("bean-check")
-    checked = subprocess.run([program, "--no-cache", file], capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [program, "--no-cache", file], capture_output=True, text=True, check=False
+    )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 

@@ -22,7 +22,9 @@ AT = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # the 20th in Shanghai
 
 def bean_check(path: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("bean-check")
-    return subprocess.run([program, "--no-cache", path], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [program, "--no-cache", path], capture_output=True, text=True, check=False
+    )
 
 
 def book_a_sale(order: str = "O1") -> None:
@@ -30,14 +32,26 @@ def book_a_sale(order: str = "O1") -> None:
     post_many(
         postings=[
             Posting(
-                "payment_received", order, f'p:"{order}"\\', [Entry("gateway/sandbox", clearing, 10_001)]
+                "payment_received",
+                order,
+                f'p:"{order}"\\',
+                [Entry("gateway/sandbox", clearing, 10_001)],
             ),
-            Posting("supplier_accrued", order, f"a:{order}", [Entry(clearing, "supplier/s_1/frozen", 7)]),
-            Posting("supplier_accrued", order, f"b:{order}", [Entry(clearing, "supplier/S-1/frozen", 9)]),
-            Posting("supplier_accrued", order, f"c:{order}", [Entry(clearing, "supplier/_1/frozen", 1)]),
+            Posting(
+                "supplier_accrued", order, f"a:{order}", [Entry(clearing, "supplier/s_1/frozen", 7)]
+            ),
+            Posting(
+                "supplier_accrued", order, f"b:{order}", [Entry(clearing, "supplier/S-1/frozen", 9)]
+            ),
+            Posting(
+                "supplier_accrued", order, f"c:{order}", [Entry(clearing, "supplier/_1/frozen", 1)]
+            ),
             Posting("fee_taken", order, f"f:{order}", [Entry(clearing, "platform/fee", 1_500)]),
             Posting(
-                "channel_cost", order, f"x:{order}", [Entry("platform/channel_cost", "gateway/sandbox", 60)]
+                "channel_cost",
+                order,
+                f"x:{order}",
+                [Entry("platform/channel_cost", "gateway/sandbox", 60)],
             ),
         ],
         at=AT,
@@ -56,7 +70,9 @@ def test_bean_check_accepts_the_file_and_its_balances_are_ours(tmp_path: Path) -
     text = file.read_text()
     assert '2026-11-20 * "payment_received" "O1"' in text
     assert '  key: "p:\\"O1\\"\\\\"' in text
-    assert "  Assets:Gateway:Sandbox  100.01 CNY\n  Liabilities:Order:O1:Clearing  -100.01 CNY" in text
+    assert (
+        "  Assets:Gateway:Sandbox  100.01 CNY\n  Liabilities:Order:O1:Clearing  -100.01 CNY" in text
+    )
     asserted = dict(re.findall(r"^2026-11-21 balance (\S+) (\S+) ~ 0 CNY$", text, re.MULTILINE))
     assert asserted == {
         "Assets:Gateway:Sandbox": "99.41",
@@ -103,7 +119,13 @@ def test_a_file_that_cannot_be_written_is_said_plainly(tmp_path: Path) -> None:
 
 
 def test_names_never_meet() -> None:
-    paths = ["store/a_b/debt", "store/a-b/debt", "store/A-b/debt", "store/A-b-2/debt", "store/0/debt"]
+    paths = [
+        "store/a_b/debt",
+        "store/a-b/debt",
+        "store/A-b/debt",
+        "store/A-b-2/debt",
+        "store/0/debt",
+    ]
     names = beancount_names([Account(path=path, kind="asset") for path in paths])
     assert len(set(names.values())) == len(paths)
     assert names["store/0/debt"] == "Assets:Store:0:Debt"

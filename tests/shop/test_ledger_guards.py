@@ -46,7 +46,9 @@ def earn(amount_fen: int) -> None:
 
 
 def withdraw(number: str, amount_fen: int) -> Posting:
-    return Posting("withdrawal_started", number, f"w:{number}", [Entry(AVAILABLE, PAYING, amount_fen)])
+    return Posting(
+        "withdrawal_started", number, f"w:{number}", [Entry(AVAILABLE, PAYING, amount_fen)]
+    )
 
 
 TAMPERING = {
@@ -196,9 +198,12 @@ def test_the_rights_are_exactly_these() -> None:
         ]
         cursor.execute("SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = 'linjia_app'")
         assert cursor.fetchone() == (False, False)
-        cursor.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'ledger\\_%%' "
-                       "AND has_function_privilege('linjia_auditor', oid, 'EXECUTE') "
-                       "AND prorettype <> 'trigger'::regtype", [])
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE proname LIKE 'ledger\\_%%' "
+            "AND has_function_privilege('linjia_auditor', oid, 'EXECUTE') "
+            "AND prorettype <> 'trigger'::regtype",
+            [],
+        )
         assert cursor.fetchall() == []
 
 
@@ -308,9 +313,7 @@ def test_racing_batches_in_opposite_order_do_not_deadlock() -> None:
 def test_racing_posts_of_one_key_post_once(rounds: int) -> None:
     pay = Posting("payment_received", "O1", "p", [Entry(GATEWAY, CLEARING, 700)])
     # Touches no guarded account: the key alone decides.
-    cost = Posting(
-        "channel_cost", "O1", "cost", [Entry(chart.platform_channel_cost(), GATEWAY, 4)]
-    )
+    cost = Posting("channel_cost", "O1", "cost", [Entry(chart.platform_channel_cost(), GATEWAY, 4)])
 
     results = race(*([lambda: post_many(postings=[pay, cost], at=AT)] * 6))
     assert sorted(results) == [0, 0, 0, 0, 0, 2]  # type: ignore[type-var]

@@ -41,8 +41,12 @@ def sale(order: str, amount_fen: int, days_ago: int = 0) -> None:
     clearing = chart.clearing(order)
     post_many(
         postings=[
-            Posting("payment_received", order, f"p:{order}", [Entry(GATEWAY, clearing, amount_fen)]),
-            Posting("commission_accrued", order, f"c:{order}", [Entry(clearing, FROZEN, amount_fen)]),
+            Posting(
+                "payment_received", order, f"p:{order}", [Entry(GATEWAY, clearing, amount_fen)]
+            ),
+            Posting(
+                "commission_accrued", order, f"c:{order}", [Entry(clearing, FROZEN, amount_fen)]
+            ),
             Posting("commission_settled", order, f"s:{order}", [Entry(FROZEN, AVAILABLE, 10)]),
         ],
         at=noon(days_ago),
@@ -261,7 +265,9 @@ def test_a_rewritten_chain_is_found_by_a_digest_kept_outside() -> None:
     assert verify() == []
     # … but not with what was kept elsewhere.
     assert [finding.check for finding in verify(digests={first.date: kept})] == ["digest_outside"]
-    assert [finding.check for finding in verify(digests={date(2001, 1, 1): kept})] == ["digest_outside"]
+    assert [finding.check for finding in verify(digests={date(2001, 1, 1): kept})] == [
+        "digest_outside"
+    ]
     with pytest.raises(SystemExit):
         printed("verify_ledger", f"--digest={first.date}={kept}")
     with pytest.raises(CommandError):
