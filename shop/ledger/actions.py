@@ -128,7 +128,9 @@ def reverse(*, journal: Journal, key: str, at: datetime) -> Journal:
         raise _already_reversed(rival)
     mirrored = journal.transfers.select_related("debit", "credit").order_by("id")
     entries = [
-        Entry(debit=transfer.credit.path, credit=transfer.debit.path, amount_fen=transfer.amount_fen)
+        Entry(
+            debit=transfer.credit.path, credit=transfer.debit.path, amount_fen=transfer.amount_fen
+        )
         for transfer in mirrored
     ]
     posting = Posting(chart.JournalKind.REVERSAL, journal.reference, key, entries)
@@ -213,7 +215,8 @@ def _check(posting: Posting) -> None:
             )
     if posting.kind not in chart.MOVES:
         raise InvalidPosting(
-            _("There is no kind of journal named “%(kind)s”.") % {"kind": posting.kind}, field="kind"
+            _("There is no kind of journal named “%(kind)s”.") % {"kind": posting.kind},
+            field="kind",
         )
     if not posting.entries:
         raise InvalidPosting(_("A posting needs at least one entry."), field="entries")
@@ -321,7 +324,9 @@ def _race_lost(error: IntegrityError) -> Conflict | None:
     diagnostics = getattr(error.__cause__, "diag", None)
     constraint = getattr(diagnostics, "constraint_name", None)
     if constraint == "ledger_key_reused":
-        return _key_reused(str(diagnostics.message_primary).removeprefix("key ").removesuffix(" is used"))
+        return _key_reused(
+            str(diagnostics.message_primary).removeprefix("key ").removesuffix(" is used")
+        )
     if constraint == "ledger_journal_reversed_once":
         return _already_reversed(None)
     return None

@@ -134,14 +134,17 @@ _CHECKS: Mapping[str, str] = {
             WHERE r.kind = a.kind AND r.guarded = a.guarded AND a.path ~ r.pattern
         )
     """,
-    # Moves that their journal's kind does not allow.
+    # Moves that their journal's kind does not allow; each sort of move is matched once.
     "move_not_allowed": """
-        SELECT j.key, format('%%s: debit %%s, credit %%s', j.kind, d.path, c.path)
-        FROM ledger_transfer t
-        JOIN ledger_journal j ON j.id = t.journal_id
+        SELECT t.key, format('%%s: debit %%s, credit %%s', t.kind, d.path, c.path)
+        FROM (
+            SELECT j.kind, t.debit_id, t.credit_id, min(j.key) AS key
+            FROM ledger_transfer t JOIN ledger_journal j ON j.id = t.journal_id
+            GROUP BY j.kind, t.debit_id, t.credit_id
+        ) t
         JOIN ledger_account d ON d.id = t.debit_id
         JOIN ledger_account c ON c.id = t.credit_id
-        LEFT JOIN unnest(%(kinds)s::text[], %(moves)s::text[]) AS m(kind, pattern) ON m.kind = j.kind
+        LEFT JOIN unnest(%(kinds)s::text[], %(moves)s::text[]) AS m(kind, pattern) ON m.kind = t.kind
         WHERE (d.path || ' > ' || c.path) ~ m.pattern IS NOT TRUE
     """,
 }
@@ -202,7 +205,9 @@ def _findings(digests: Mapping[date, str]) -> Iterator[Finding]:
             cursor.execute(f"{head}{sql} ORDER BY 1, 2 LIMIT {OFFENDERS_MAX}", facts)
             for subject, detail in cursor.fetchall():
                 yield Finding(check, subject or "?", detail or "")
-        cursor.execute("SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)])
+        cursor.execute(
+            "SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)]
+        )
         kept = dict(cursor.fetchall())
     for day, digest in sorted(digests.items()):
         if kept.get(day) != digest:

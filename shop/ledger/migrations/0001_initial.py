@@ -6,205 +6,425 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=100, verbose_name='path')),
-                ('kind', models.CharField(choices=[('asset', 'Asset'), ('liability', 'Liability'), ('income', 'Income'), ('expense', 'Expense')], max_length=10, verbose_name='kind')),
-                ('guarded', models.BooleanField(verbose_name='guarded')),
-                ('debits_fen', models.BigIntegerField(default=0, verbose_name='debits (fen)')),
-                ('credits_fen', models.BigIntegerField(default=0, verbose_name='credits (fen)')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("path", models.CharField(max_length=100, verbose_name="path")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("asset", "Asset"),
+                            ("liability", "Liability"),
+                            ("income", "Income"),
+                            ("expense", "Expense"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("guarded", models.BooleanField(verbose_name="guarded")),
+                ("debits_fen", models.BigIntegerField(default=0, verbose_name="debits (fen)")),
+                ("credits_fen", models.BigIntegerField(default=0, verbose_name="credits (fen)")),
             ],
             options={
-                'verbose_name': 'account',
-                'verbose_name_plural': 'accounts',
-                'db_table_comment': "sealed: written by ledger_post() and the ledger's triggers only",
+                "verbose_name": "account",
+                "verbose_name_plural": "accounts",
+                "db_table_comment": "sealed: written by ledger_post() and the ledger's triggers only",
             },
         ),
         migrations.CreateModel(
-            name='Line',
+            name="Line",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('debit_fen', models.BigIntegerField()),
-                ('credit_fen', models.BigIntegerField()),
-                ('posted_at', models.DateTimeField()),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("debit_fen", models.BigIntegerField()),
+                ("credit_fen", models.BigIntegerField()),
+                ("posted_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'ledger_line',
-                'managed': False,
+                "db_table": "ledger_line",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='Closing',
+            name="Closing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(verbose_name='date')),
-                ('debits_fen', models.BigIntegerField(verbose_name='debits (fen)')),
-                ('credits_fen', models.BigIntegerField(verbose_name='credits (fen)')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("date", models.DateField(verbose_name="date")),
+                ("debits_fen", models.BigIntegerField(verbose_name="debits (fen)")),
+                ("credits_fen", models.BigIntegerField(verbose_name="credits (fen)")),
             ],
             options={
-                'verbose_name': 'closing',
-                'verbose_name_plural': 'closings',
-                'db_table_comment': 'sealed: append-only, written by ledger_close_day() only',
+                "verbose_name": "closing",
+                "verbose_name_plural": "closings",
+                "db_table_comment": "sealed: append-only, written by ledger_close_day() only",
             },
         ),
         migrations.CreateModel(
-            name='DailyDigest',
+            name="DailyDigest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField(verbose_name='date')),
-                ('until_at', models.DateTimeField(verbose_name='until')),
-                ('previous', models.CharField(blank=True, max_length=64, verbose_name='previous digest')),
-                ('digest', models.CharField(max_length=64, verbose_name='digest')),
-                ('transfers_count', models.BigIntegerField(verbose_name='transfers')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("date", models.DateField(verbose_name="date")),
+                ("until_at", models.DateTimeField(verbose_name="until")),
+                (
+                    "previous",
+                    models.CharField(blank=True, max_length=64, verbose_name="previous digest"),
+                ),
+                ("digest", models.CharField(max_length=64, verbose_name="digest")),
+                ("transfers_count", models.BigIntegerField(verbose_name="transfers")),
             ],
             options={
-                'verbose_name': 'daily digest',
-                'verbose_name_plural': 'daily digests',
-                'db_table_comment': 'sealed: append-only, written by ledger_close_day() only',
+                "verbose_name": "daily digest",
+                "verbose_name_plural": "daily digests",
+                "db_table_comment": "sealed: append-only, written by ledger_close_day() only",
             },
         ),
         migrations.CreateModel(
-            name='Journal',
+            name="Journal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('payment_received', 'Payment received'), ('supplier_accrued', "Supplier's share booked"), ('commission_accrued', 'Commission booked'), ('fee_taken', 'Platform fee taken'), ('coupon_funded', 'Coupon funded'), ('coupon_returned', 'Coupon funding returned'), ('supplier_settled', "Supplier's share settled"), ('commission_settled', 'Commission settled'), ('commission_clawed_back', 'Commission clawed back'), ('supplier_deducted', "Supplier's share deducted"), ('fee_returned', 'Platform fee returned'), ('refund_paid', 'Refund paid'), ('withdrawal_started', 'Withdrawal started'), ('withdrawal_paid', 'Withdrawal paid'), ('withdrawal_failed', 'Withdrawal failed'), ('supplier_payout_started', "Supplier's payout started"), ('supplier_payout_paid', 'Supplier paid'), ('supplier_payout_failed', "Supplier's payout failed"), ('debt_repaid', 'Debt repaid'), ('channel_cost', 'Channel cost'), ('loss_written_off', 'Loss written off'), ('reversal', 'Reversal')], max_length=32, verbose_name='kind')),
-                ('reference', models.CharField(max_length=64, verbose_name='reference')),
-                ('key', models.CharField(max_length=160, verbose_name='key')),
-                ('content', models.CharField(max_length=32, verbose_name='content')),
-                ('happened_at', models.DateTimeField(verbose_name='happened at')),
-                ('posted_at', models.DateTimeField(editable=False, verbose_name='posted at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("payment_received", "Payment received"),
+                            ("supplier_accrued", "Supplier's share booked"),
+                            ("commission_accrued", "Commission booked"),
+                            ("fee_taken", "Platform fee taken"),
+                            ("coupon_funded", "Coupon funded"),
+                            ("coupon_returned", "Coupon funding returned"),
+                            ("supplier_settled", "Supplier's share settled"),
+                            ("commission_settled", "Commission settled"),
+                            ("commission_clawed_back", "Commission clawed back"),
+                            ("supplier_deducted", "Supplier's share deducted"),
+                            ("fee_returned", "Platform fee returned"),
+                            ("refund_paid", "Refund paid"),
+                            ("withdrawal_started", "Withdrawal started"),
+                            ("withdrawal_paid", "Withdrawal paid"),
+                            ("withdrawal_failed", "Withdrawal failed"),
+                            ("supplier_payout_started", "Supplier's payout started"),
+                            ("supplier_payout_paid", "Supplier paid"),
+                            ("supplier_payout_failed", "Supplier's payout failed"),
+                            ("debt_repaid", "Debt repaid"),
+                            ("channel_cost", "Channel cost"),
+                            ("loss_written_off", "Loss written off"),
+                            ("reversal", "Reversal"),
+                        ],
+                        max_length=32,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("reference", models.CharField(max_length=64, verbose_name="reference")),
+                ("key", models.CharField(max_length=160, verbose_name="key")),
+                ("content", models.CharField(max_length=32, verbose_name="content")),
+                ("happened_at", models.DateTimeField(verbose_name="happened at")),
+                ("posted_at", models.DateTimeField(editable=False, verbose_name="posted at")),
             ],
             options={
-                'verbose_name': 'journal',
-                'verbose_name_plural': 'journals',
-                'db_table_comment': 'sealed: append-only, written by ledger_post() only',
+                "verbose_name": "journal",
+                "verbose_name_plural": "journals",
+                "db_table_comment": "sealed: append-only, written by ledger_post() only",
             },
         ),
         migrations.CreateModel(
-            name='Transfer',
+            name="Transfer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_fen', models.BigIntegerField(verbose_name='amount (fen)')),
-                ('posted_at', models.DateTimeField(editable=False, verbose_name='posted at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("amount_fen", models.BigIntegerField(verbose_name="amount (fen)")),
+                ("posted_at", models.DateTimeField(editable=False, verbose_name="posted at")),
             ],
             options={
-                'verbose_name': 'transfer',
-                'verbose_name_plural': 'transfers',
-                'db_table_comment': 'sealed: append-only, written by ledger_post() only',
+                "verbose_name": "transfer",
+                "verbose_name_plural": "transfers",
+                "db_table_comment": "sealed: append-only, written by ledger_post() only",
             },
         ),
         migrations.CreateModel(
-            name='Balance',
+            name="Balance",
             fields=[
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='ledger.account')),
-                ('path', models.CharField(max_length=100)),
-                ('kind', models.CharField(choices=[('asset', 'Asset'), ('liability', 'Liability'), ('income', 'Income'), ('expense', 'Expense')], max_length=10)),
-                ('guarded', models.BooleanField()),
-                ('debits_fen', models.BigIntegerField()),
-                ('credits_fen', models.BigIntegerField()),
-                ('balance_fen', models.BigIntegerField()),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="ledger.account",
+                    ),
+                ),
+                ("path", models.CharField(max_length=100)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("asset", "Asset"),
+                            ("liability", "Liability"),
+                            ("income", "Income"),
+                            ("expense", "Expense"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("guarded", models.BooleanField()),
+                ("debits_fen", models.BigIntegerField()),
+                ("credits_fen", models.BigIntegerField()),
+                ("balance_fen", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'ledger_balance',
-                'managed': False,
+                "db_table": "ledger_balance",
+                "managed": False,
             },
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('path',), name='ledger_account_path'),
+            model_name="account",
+            constraint=models.UniqueConstraint(fields=("path",), name="ledger_account_path"),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('guarded', True), ('kind', 'liability'), ('path__regex', '^(?:order/[A-Za-z0-9_-]+/clearing)$')), models.Q(('guarded', True), ('kind', 'liability'), ('path__regex', '^(?:(store|supplier)/[A-Za-z0-9_-]+/(available|paying))$')), models.Q(('guarded', True), ('kind', 'asset'), ('path__regex', '^(?:(store|supplier)/[A-Za-z0-9_-]+/debt)$')), models.Q(('guarded', False), ('kind', 'liability'), ('path__regex', '^(?:(store|supplier)/[A-Za-z0-9_-]+/frozen)$')), models.Q(('guarded', False), ('kind', 'asset'), ('path__regex', '^(?:gateway/[A-Za-z0-9_-]+)$')), models.Q(('guarded', False), ('kind', 'liability'), ('path__regex', '^(?:tax/withheld)$')), models.Q(('guarded', False), ('kind', 'expense'), ('path__regex', '^(?:coupon/platform)$')), models.Q(('guarded', False), ('kind', 'liability'), ('path__regex', '^(?:coupon/(?!platform$)[A-Za-z0-9_-]+)$')), models.Q(('guarded', False), ('kind', 'income'), ('path__regex', '^(?:platform/fee)$')), models.Q(('guarded', False), ('kind', 'expense'), ('path__regex', '^(?:platform/(channel_cost|loss))$')), _connector='OR'), name='ledger_account_on_chart'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("guarded", True),
+                        ("kind", "liability"),
+                        ("path__regex", "^(?:order/[A-Za-z0-9_-]+/clearing)$"),
+                    ),
+                    models.Q(
+                        ("guarded", True),
+                        ("kind", "liability"),
+                        ("path__regex", "^(?:(store|supplier)/[A-Za-z0-9_-]+/(available|paying))$"),
+                    ),
+                    models.Q(
+                        ("guarded", True),
+                        ("kind", "asset"),
+                        ("path__regex", "^(?:(store|supplier)/[A-Za-z0-9_-]+/debt)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "liability"),
+                        ("path__regex", "^(?:(store|supplier)/[A-Za-z0-9_-]+/frozen)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "asset"),
+                        ("path__regex", "^(?:gateway/[A-Za-z0-9_-]+)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "liability"),
+                        ("path__regex", "^(?:tax/withheld)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "expense"),
+                        ("path__regex", "^(?:coupon/platform)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "liability"),
+                        ("path__regex", "^(?:coupon/(?!platform$)[A-Za-z0-9_-]+)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "income"),
+                        ("path__regex", "^(?:platform/fee)$"),
+                    ),
+                    models.Q(
+                        ("guarded", False),
+                        ("kind", "expense"),
+                        ("path__regex", "^(?:platform/(channel_cost|loss))$"),
+                    ),
+                    _connector="OR",
+                ),
+                name="ledger_account_on_chart",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('guarded', False), models.Q(('debits_fen__gte', models.F('credits_fen')), ('kind__in', ['asset', 'expense'])), models.Q(('credits_fen__gte', models.F('debits_fen')), ('kind__in', ['liability', 'income'])), _connector='OR'), name='ledger_account_not_negative'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("guarded", False),
+                    models.Q(
+                        ("debits_fen__gte", models.F("credits_fen")),
+                        ("kind__in", ["asset", "expense"]),
+                    ),
+                    models.Q(
+                        ("credits_fen__gte", models.F("debits_fen")),
+                        ("kind__in", ["liability", "income"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="ledger_account_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('credits_fen__gte', 0), ('debits_fen__gte', 0)), name='ledger_account_sums'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("credits_fen__gte", 0), ("debits_fen__gte", 0)),
+                name="ledger_account_sums",
+            ),
         ),
         migrations.AddField(
-            model_name='closing',
-            name='account',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.account'),
+            model_name="closing",
+            name="account",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="ledger.account",
+            ),
         ),
         migrations.AddIndex(
-            model_name='dailydigest',
-            index=models.Index(fields=['until_at'], name='ledger_dailydigest_until'),
+            model_name="dailydigest",
+            index=models.Index(fields=["until_at"], name="ledger_dailydigest_until"),
         ),
         migrations.AddConstraint(
-            model_name='dailydigest',
-            constraint=models.UniqueConstraint(fields=('date',), name='ledger_dailydigest_date'),
+            model_name="dailydigest",
+            constraint=models.UniqueConstraint(fields=("date",), name="ledger_dailydigest_date"),
         ),
         migrations.AddField(
-            model_name='journal',
-            name='reverses',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.journal', verbose_name='reverses'),
+            model_name="journal",
+            name="reverses",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="ledger.journal",
+                verbose_name="reverses",
+            ),
         ),
         migrations.AddField(
-            model_name='transfer',
-            name='credit',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.account'),
+            model_name="transfer",
+            name="credit",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="ledger.account",
+            ),
         ),
         migrations.AddField(
-            model_name='transfer',
-            name='debit',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.account'),
+            model_name="transfer",
+            name="debit",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="ledger.account",
+            ),
         ),
         migrations.AddField(
-            model_name='transfer',
-            name='journal',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='transfers', to='ledger.journal'),
+            model_name="transfer",
+            name="journal",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="transfers",
+                to="ledger.journal",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='closing',
-            constraint=models.UniqueConstraint(fields=('account', 'date'), name='ledger_closing_account_date'),
+            model_name="closing",
+            constraint=models.UniqueConstraint(
+                fields=("account", "date"), name="ledger_closing_account_date"
+            ),
         ),
         migrations.AddIndex(
-            model_name='journal',
-            index=models.Index(fields=['reference'], name='ledger_journal_reference'),
+            model_name="journal",
+            index=models.Index(fields=["reference"], name="ledger_journal_reference"),
         ),
         migrations.AddConstraint(
-            model_name='journal',
-            constraint=models.UniqueConstraint(fields=('key',), name='ledger_journal_key'),
+            model_name="journal",
+            constraint=models.UniqueConstraint(fields=("key",), name="ledger_journal_key"),
         ),
         migrations.AddConstraint(
-            model_name='journal',
-            constraint=models.UniqueConstraint(condition=models.Q(('reverses__isnull', False)), fields=('reverses',), name='ledger_journal_reversed_once'),
+            model_name="journal",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("reverses__isnull", False)),
+                fields=("reverses",),
+                name="ledger_journal_reversed_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='journal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'reversal'), ('reverses__isnull', False)), models.Q(models.Q(('kind', 'reversal'), _negated=True), ('reverses__isnull', True)), _connector='OR'), name='ledger_journal_reversal_names_its_journal'),
+            model_name="journal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "reversal"), ("reverses__isnull", False)),
+                    models.Q(
+                        models.Q(("kind", "reversal"), _negated=True), ("reverses__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="ledger_journal_reversal_names_its_journal",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['debit', 'posted_at', 'id'], include=('amount_fen',), name='ledger_transfer_debit'),
+            model_name="transfer",
+            index=models.Index(
+                fields=["debit", "posted_at", "id"],
+                include=("amount_fen",),
+                name="ledger_transfer_debit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['credit', 'posted_at', 'id'], include=('amount_fen',), name='ledger_transfer_credit'),
+            model_name="transfer",
+            index=models.Index(
+                fields=["credit", "posted_at", "id"],
+                include=("amount_fen",),
+                name="ledger_transfer_credit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['posted_at'], name='ledger_transfer_posted'),
+            model_name="transfer",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                autosummarize=True, fields=["posted_at"], name="ledger_transfer_posted"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_fen__gt', 0)), name='ledger_transfer_amount'),
+            model_name="transfer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_fen__gt", 0)), name="ledger_transfer_amount"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.CheckConstraint(condition=models.Q(('debit', models.F('credit')), _negated=True), name='ledger_transfer_two_accounts'),
+            model_name="transfer",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("debit", models.F("credit")), _negated=True),
+                name="ledger_transfer_two_accounts",
+            ),
         ),
     ]

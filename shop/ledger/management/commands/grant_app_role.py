@@ -21,7 +21,9 @@ DOORS = ("ledger_post", "ledger_close_day", "ledger_day_digest")
 
 
 class Command(BaseCommand):
-    help = "Grant the app's database role (LINJIA_APP_ROLE) and linjia_auditor exactly their rights."
+    help = (
+        "Grant the app's database role (LINJIA_APP_ROLE) and linjia_auditor exactly their rights."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         app = settings.LINJIA_APP_ROLE
@@ -37,14 +39,18 @@ class Command(BaseCommand):
 
     def _ensure_role(self, cursor: Any, role: str) -> bool:
         """Return whether the role is there to be granted something, making it if we may."""
-        cursor.execute("SELECT pg_has_role(rolname, current_user, 'USAGE') FROM pg_roles "
-                       "WHERE rolname = %s", [role])
+        cursor.execute(
+            "SELECT pg_has_role(rolname, current_user, 'USAGE') FROM pg_roles WHERE rolname = %s",
+            [role],
+        )
         found = cursor.fetchone()
         if found:
             if found[0]:
                 raise CommandError(f"{role} has the owner's rights, which no grant can narrow.")
             return True
-        cursor.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
+        cursor.execute(
+            "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        )
         (may_create,) = cursor.fetchone()
         if not may_create:
             self.stderr.write(f"There is no role {role}, and this user may not create it: skipped.")
