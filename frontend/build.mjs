@@ -33,12 +33,12 @@ function* files(folder) {
   }
 }
 
-/** Icon names: literals in templates ({% icon "x" %}, icon="x") and the list for names chosen in Python. */
+/** Icon names: literals in templates ({% icon "x" %}, icon_name="x", icon_name|default:"x") and icons.txt. */
 function iconNames() {
   const names = new Set();
   for (const path of files(join(here, "templates"))) {
     const text = readFileSync(path, "utf8");
-    for (const [, name] of text.matchAll(/(?:\{%\s*icon\s+|\bicon=)["']([a-z0-9-]+)["']/g)) names.add(name);
+    for (const [, name] of text.matchAll(/(?:\{%\s*icon\s+|\bicon_name=|\bicon_name\|default:)["']([a-z0-9-]+)["']/g)) names.add(name);
   }
   for (const line of readFileSync(join(here, "icons.txt"), "utf8").split("\n")) {
     const name = line.replace(/#.*/, "").trim();

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from django.core.files.storage import default_storage
 from django.db.models import F, Model, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language
 
 from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Category, Product, ProductImage, Sku
+from shop.catalogue.pictures import small_name
 from shop.catalogue.queries import CategoryNode
 from shop.pricing.models import SkuPrice
 from shop.stock import queries as stock
@@ -94,9 +96,12 @@ def picture_of(image: ProductImage | None) -> Picture:
     """Return the addresses of a product's picture; empty ones when there is none."""
     if image is None or not image.file:
         return Picture("", "", "")
-    url: str = image.file.url
-    stem, dot, suffix = url.rpartition(".")
-    return Picture(url, f"{stem}-400{dot}{suffix}", image.alt)
+    return Picture(image.file.url, stored_picture(image.file.name), image.alt)
+
+
+def stored_picture(name: str | None) -> str:
+    """Return the address of the small rendition of a stored picture, "" for none."""
+    return default_storage.url(small_name(name)) if name else ""
 
 
 def first_pictures(product_ids: Sequence[int]) -> dict[int, Picture]:

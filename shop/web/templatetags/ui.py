@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from shop.base.money import format_yuan
 
@@ -53,6 +54,23 @@ def yuan(amount_fen: int | None) -> str:
         return ""
     sign = "-" if amount_fen < 0 else ""
     return f"{sign}¥{format_yuan(abs(amount_fen))}"
+
+
+@register.filter
+def yuan_short(amount_fen: int | None) -> str:
+    """Return an amount in fen without its fen where there are none: ``¥129``, ``¥9.90``."""
+    return yuan(amount_fen).removesuffix(".00")
+
+
+@register.filter
+def short_count(count: int | None) -> str:
+    """Return a number of pieces as people say it: 12,345 is ``1.2万`` in Chinese, ``12.3k`` in English."""
+    number = count or 0
+    unit, word = (10_000, "万") if (get_language() or "").startswith("zh") else (1_000, "k")
+    if number < unit:
+        return str(number)
+    whole, tenth = divmod(number * 10 // unit, 10)
+    return f"{whole}.{tenth}{word}" if tenth else f"{whole}{word}"
 
 
 @register.filter
@@ -106,6 +124,6 @@ def here(context: dict[str, Any], **changes: Any) -> str:
 
 
 @register.filter
-def initial(name: str | None) -> str:
+def initial(name: object) -> str:
     """Return the first character of a name, for an avatar without a picture."""
-    return (name or "").strip()[:1].upper() or "邻"
+    return str(name or "").strip()[:1].upper() or "邻"
