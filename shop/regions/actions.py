@@ -67,7 +67,7 @@ def _read(source: BinaryIO) -> list[tuple[int, Place]]:
     data = source.read(FILE_BYTES_MAX + 1)
     if len(data) > FILE_BYTES_MAX:
         raise Invalid(_("The file is larger than 64 MB. Split it by province."), field="file")
-    reader = csv.DictReader(io.StringIO(decode(data), newline=""))
+    reader = csv.DictReader(io.StringIO(decode(data), newline=""), strict=True)
     try:
         header = {name.strip().lower(): name for name in reader.fieldnames or () if name}
         if not {"code", "name"} <= header.keys():

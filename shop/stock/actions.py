@@ -15,6 +15,7 @@ from shop.base.errors import Conflict, Invalid
 from shop.catalogue.models import Sku
 from shop.states.machine import move_many
 from shop.stock.models import Reservation, StockItem
+from shop.stock.queries import last_counts
 from shop.stock.states import ReservationState
 
 QUANTITY_MAX = 10**9
@@ -95,8 +96,9 @@ _CORRECT = f"""
 {_LOCKED},
 moved AS (
     INSERT INTO stock_stockmovement (sku_id, kind, quantity, reference, at)
-    SELECT sku_id, 'corrected', quantity - on_hand, %(reference)s, %(at)s
-    FROM locked WHERE quantity <> on_hand OR %(always)s ORDER BY sku_id
+    SELECT sku_id, 'corrected', quantity - on_hand,
+           %(reference)s || CASE WHEN %(is_count)s THEN ':' || quantity ELSE '' END, %(at)s
+    FROM locked WHERE quantity <> on_hand OR %(is_count)s ORDER BY sku_id
 )
 UPDATE stock_stockitem item
 SET received = item.received + l.quantity - item.on_hand, on_hand = l.quantity
@@ -122,22 +124,24 @@ def correct(*, sku: Sku, on_hand: int, reason: str, at: datetime) -> None:
     """
     if not reason.strip():
         raise Invalid(_("Say why the number is corrected."), field="reason")
-    correct_many(on_hand={sku.pk: on_hand}, reason=reason, at=at)
+    _check(on_hand, least=0, field="on_hand")
+    _set_on_hand({sku.pk: on_hand}, reference=reason.strip()[:64], at=at, is_count=False)
 
 
-def correct_many(
-    *, on_hand: Mapping[int, int], reason: str, at: datetime, note_unchanged: bool = False
-) -> None:
-    """Set many SKUs' pieces on the shelf, by SKU id. ``note_unchanged`` writes a movement of 0 too.
+def take_count(*, counts: Mapping[int, int], source: str, at: datetime) -> set[int]:
+    """Set SKUs' pieces on the shelf to what a list says, by SKU id; return the ids it was news for.
 
-    Raises ``Invalid`` (field ``on_hand``).
+    ``source`` names the list (``import``). A number that the same source said last time is no news:
+    reading an old list again does not bring back what was sold since. Raises ``Invalid`` (field
+    ``on_hand``).
     """
-    for pieces in on_hand.values():
+    for pieces in counts.values():
         _check(pieces, least=0, field="on_hand")
-    with transaction.atomic():
-        rows = [StockItem(sku_id=sku_id) for sku_id in sorted(on_hand)]
-        StockItem.objects.bulk_create(rows, ignore_conflicts=True)
-        _execute(_CORRECT, on_hand, reference=reason[:64], at=at, always=note_unchanged)
+    said = last_counts(counts, prefix=f"{source}:")
+    news = {sku_id: pieces for sku_id, pieces in counts.items() if said.get(sku_id) != f"{source}:{pieces}"}
+    if news:
+        _set_on_hand(news, reference=source, at=at, is_count=True)
+    return set(news)
 
 
 def reserve(*, reference: str, quantities: Mapping[int, int], at: datetime) -> None:
@@ -221,6 +225,14 @@ FROM (
     GROUP BY sku.product_id
 ) counted
 WHERE p.id = counted.product_id AND p.sold_count <> counted.pieces"""
+
+
+def _set_on_hand(on_hand: Mapping[int, int], *, reference: str, at: datetime, is_count: bool) -> None:
+    """A count leaves a movement even where it changes nothing: it is what the source said last."""
+    with transaction.atomic():
+        rows = [StockItem(sku_id=sku_id) for sku_id in sorted(on_hand)]
+        StockItem.objects.bulk_create(rows, ignore_conflicts=True)
+        _execute(_CORRECT, on_hand, reference=reference, at=at, is_count=is_count)
 
 
 def _settle(reference: str, to: ReservationState, kind: str, at: datetime) -> bool:
