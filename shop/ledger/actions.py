@@ -321,12 +321,10 @@ def _element(value: Any) -> str:
 
 def _race_lost(error: IntegrityError) -> Conflict | None:
     """Return our word for a rival's faster INSERT, if that is what the database refused."""
-    diagnostics = getattr(error.__cause__, "diag", None)
-    constraint = getattr(diagnostics, "constraint_name", None)
+    diagnostics: Any = getattr(error.__cause__, "diag", None)
+    constraint = diagnostics.constraint_name if diagnostics else None
     if constraint == "ledger_key_reused":
-        return _key_reused(
-            str(diagnostics.message_primary).removeprefix("key ").removesuffix(" is used")
-        )
+        return _key_reused(diagnostics.message_detail)
     if constraint == "ledger_journal_reversed_once":
         return _already_reversed(None)
     return None

@@ -231,6 +231,9 @@ class Line(models.Model):
     credit_fen = models.BigIntegerField()
     posted_at = models.DateTimeField()
 
+    # Signed from the account's side; queries.statement() works it out.
+    amount_fen: int
+
     class Meta:
         managed = False
         db_table = "ledger_line"

@@ -73,7 +73,7 @@ def statement(path: str) -> QuerySet[Line]:
     return (
         Line.objects.filter(account_id=Subquery(account))
         .select_related("journal", "counter")
-        .annotate(amount_fen=grows - shrinks)
+        .annotate(amount_fen=grows - shrinks)  # type: ignore[no-redef]  # the model only names it
         .order_by("-posted_at", "-id")
     )
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from shop.ledger import chart
@@ -186,10 +187,13 @@ def verify(*, digests: Mapping[date, str] | None = None) -> list[Finding]:
     ``digests`` are daily digests that were kept outside this database: they also catch a hand that
     rewrote the whole chain. Reads every transfer; no check locks anything.
     """
-    return list(_findings(digests or {}))
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Reading all of a large book takes longer than a page may.
+        cursor.execute("SET LOCAL statement_timeout = '1h'")
+        return list(_findings(cursor, digests or {}))
 
 
-def _findings(digests: Mapping[date, str]) -> Iterator[Finding]:
+def _findings(cursor: CursorWrapper, digests: Mapping[date, str]) -> Iterator[Finding]:
     facts: dict[str, Any] = {
         "triggers": _TRIGGERS,
         "constraints": _CONSTRAINTS,
@@ -199,16 +203,15 @@ def _findings(digests: Mapping[date, str]) -> Iterator[Finding]:
         "kinds": [str(kind) for kind in chart.MOVES],
         "moves": [chart.database_pattern(pattern) for pattern in chart.MOVES.values()],
     }
-    with connection.cursor() as cursor:
-        for check, sql in _CHECKS.items():
-            head = _SUMS if " sums " in sql else ""
-            cursor.execute(f"{head}{sql} ORDER BY 1, 2 LIMIT {OFFENDERS_MAX}", facts)
-            for subject, detail in cursor.fetchall():
-                yield Finding(check, subject or "?", detail or "")
-        cursor.execute(
-            "SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)]
-        )
-        kept = dict(cursor.fetchall())
+    for check, sql in _CHECKS.items():
+        head = _SUMS if " sums " in sql else ""
+        cursor.execute(f"{head}{sql} ORDER BY 1, 2 LIMIT {OFFENDERS_MAX}", facts)
+        for subject, detail in cursor.fetchall():
+            yield Finding(check, subject or "?", detail or "")
+    cursor.execute(
+        "SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)]
+    )
+    kept = dict(cursor.fetchall())
     for day, digest in sorted(digests.items()):
         if kept.get(day) != digest:
             yield Finding(

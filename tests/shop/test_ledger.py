@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from shop.ledger import chart
 from shop.ledger.actions import (
@@ -293,7 +294,9 @@ def test_odd_letters_in_keys_arrive_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 500])
-def test_any_number_of_postings_is_one_statement(count: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_any_number_of_postings_is_one_statement(
+    count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     post_many(postings=[paid()], at=AT)
     batch = [accrued(f"STORE{n % 50}", 1, key=f"c{n}") for n in range(count)]
     batch += [settled(f"STORE{n % 50}", 1, key=f"s{n}") for n in range(count)]
@@ -304,7 +307,7 @@ def test_any_number_of_postings_is_one_statement(count: int, django_assert_num_q
     assert balance_fen(chart.store_available("STORE0")) == -(-count // 50)
 
 
-def test_balances_are_one_statement(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_balances_are_one_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     post_many(postings=[paid(), accrued(MEI, 10)], at=AT)
     with django_assert_num_queries(1):
         found = balances_fen([GATEWAY, CLEARING, chart.store_frozen(MEI), "store/NOBODY/debt"])
@@ -317,7 +320,7 @@ def test_balances_are_one_statement(django_assert_num_queries) -> None:  # type:
 
 
 def test_a_statement_reads_newest_first_with_signs_of_the_accounts_side(
-    django_assert_num_queries,  # type: ignore[no-untyped-def]
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     post_many(postings=[paid(), accrued(MEI, 1_000)], at=AT)
     post_many(postings=[settled(MEI, 700, "s1")], at=AT)

@@ -151,8 +151,8 @@ BEGIN
     WHERE p.known IS NULL AND p.made IS NULL
         AND p.content <> (SELECT x.content FROM ledger_journal x WHERE x.key = p.key);
     IF FOUND THEN
-        RAISE EXCEPTION 'key % is used', v_subject
-            USING ERRCODE = 'unique_violation', CONSTRAINT = 'ledger_key_reused';
+        RAISE EXCEPTION 'this key was used for another posting' USING
+            ERRCODE = 'unique_violation', CONSTRAINT = 'ledger_key_reused', DETAIL = v_subject;
     END IF;
 
     INSERT INTO ledger_transfer (journal_id, debit_id, credit_id, amount_fen, posted_at)
