@@ -6,12 +6,19 @@ from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions.states import COMMISSION, CommissionState
 from distributors.stores.models import Store
+from shop.base.money import share_bp
+from shop.base.numbers import new_number
+
+
+def new_rule_number() -> str:
+    return new_number("R")
 
 
 class CommissionRule(models.Model):
     """A dated rate. The most specific scope wins, then the newest start. Never edited: superseded."""
 
     class Scope(models.TextChoices):
+        CAMPAIGN = "campaign", _("campaign line")
         SKU = "sku", _("SKU")
         PRODUCT = "product", _("product")
         CATEGORY = "category", _("category")
@@ -20,18 +27,25 @@ class CommissionRule(models.Model):
         GLOBAL = "global", _("everything")
 
     class Funding(models.TextChoices):
-        # Out of the margin between retail and supply price.
+        # Out of the margin between retail and supply price; the rule is refused where it does not fit.
         MARGIN = "margin", _("margin")
+        # The supplier earns less where the margin does not suffice.
         SUPPLIER = "supplier", _("supplier")
+        # The platform's own share may shrink to nothing; what still does not fit is cut at the order.
         PLATFORM = "platform", _("platform")
 
-    number = models.CharField(max_length=20, unique=True)
+    number = models.CharField(max_length=20, unique=True, default=new_rule_number)
     scope = models.CharField(_("scope"), max_length=10, choices=Scope)
     # The public number or code of what the scope names; empty for everything.
     scope_key = models.CharField(_("scope key"), max_length=40, blank=True)
     level1_bp = models.PositiveIntegerField(_("level 1 (bp)"))
     level2_bp = models.PositiveIntegerField(_("level 2 (bp)"), default=0)
     funding = models.CharField(_("funding"), max_length=10, choices=Funding, default=Funding.MARGIN)
+    # 1, 2, 3 … for rules that supersede one another.
+    version = models.PositiveIntegerField(_("version"), default=1)
+    supersedes = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
     effective_from = models.DateTimeField(_("effective from"))
     effective_until = models.DateTimeField(_("effective until"), null=True, blank=True)
     created_by = models.CharField(_("created by"), max_length=64, blank=True)
@@ -48,6 +62,10 @@ class CommissionRule(models.Model):
             models.CheckConstraint(
                 condition=Q(scope="global", scope_key="") | (~Q(scope="global") & ~Q(scope_key="")),
                 name="commissions_scope_has_its_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(effective_until=None) | Q(effective_until__gte=F("effective_from")),
+                name="commissions_rule_times",
             ),
         ]
 
@@ -84,6 +102,10 @@ class Commission(models.Model):
             models.UniqueConstraint(
                 fields=["order_number", "line", "level"], name="commissions_once_per_level"
             ),
+            # Nobody is her own referrer: a store earns from a line at one level.
+            models.UniqueConstraint(
+                fields=["order_number", "line", "store"], name="commissions_one_level_each"
+            ),
             models.CheckConstraint(condition=Q(level__in=[1, 2]), name="commissions_two_levels"),
             models.CheckConstraint(
                 condition=Q(amount_fen__gt=0, amount_fen__lte=F("base_fen")), name="commissions_amount"
@@ -91,6 +113,15 @@ class Commission(models.Model):
             models.CheckConstraint(
                 condition=Q(clawed_back_fen__gte=0, clawed_back_fen__lte=F("amount_fen")),
                 name="commissions_claw_back_within",
+            ),
+            # Settled only after the line's return window, and with the time it happened.
+            models.CheckConstraint(
+                condition=~Q(state="settled") | Q(due_at__isnull=False, settled_at__gte=F("due_at")),
+                name="commissions_settled_after_due",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="clawed_back") | Q(clawed_back_fen=F("amount_fen")),
+                name="commissions_clawed_back_whole",
             ),
         ]
         indexes = [
@@ -102,6 +133,16 @@ class Commission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_number}/{self.line} L{self.level}"
+
+    @property
+    def left_fen(self) -> int:
+        """What it is still worth after claw-backs."""
+        return self.amount_fen - self.clawed_back_fen
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether the margin guard cut it below its rate."""
+        return self.amount_fen < share_bp(self.base_fen, self.rate_bp)
 
 
 class ClawBack(models.Model):

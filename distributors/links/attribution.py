@@ -98,7 +98,8 @@ def credit(*, facts: CreditFacts) -> dict[int, Credit]:
     Reasons: ``product_touch``, ``protected_bond``, ``last_touch``, ``own_store``, ``bond``, ``none``.
     """
     own_store_id = _own_active_store(facts)
-    touches = [(touch, _touch_flaw(touch, facts)) for touch in facts.touches]
+    newest_first = sorted(facts.touches, key=lambda touch: (touch.at, touch.number), reverse=True)
+    touches = [(touch, _touch_flaw(touch, facts)) for touch in newest_first]
     bond_flaw = _bond_flaw(facts, own_store_id)
     return {
         line: _credit_line(product_id, facts, touches, bond_flaw, own_store_id)

@@ -67,7 +67,7 @@ class Visitor(models.Model):
 
 
 class Touch(models.Model):
-    """One opening of a share link. Append-only, partitioned by month (see the migration).
+    """One opening of a share link. Append-only, partitioned by month (``0002_touches`` makes the table).
 
     ``number`` is made when the link is opened, so a touch flushed twice is stored once. Plain
     values, no keys: rows arrive in bulk and leave by partition.
@@ -86,7 +86,6 @@ class Touch(models.Model):
     class Meta:
         verbose_name = _("touch")
         verbose_name_plural = _("touches")
-        managed = False
         db_table = "links_touch"
 
     def __str__(self) -> str:

@@ -24,10 +24,15 @@ class PayoutAccount(models.Model):
     openid = models.CharField(_("openid"), max_length=64)
     real_name = models.CharField(_("real name"), max_length=40)
     changed_at = models.DateTimeField(_("changed at"))
+    # No withdrawal before then; empty for the first account.
+    cooling_until = models.DateTimeField(_("cooling off until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("payout account")
         verbose_name_plural = _("payout accounts")
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "openid"], name="payouts_one_payee_each")
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.distributor_id}"
@@ -62,7 +67,10 @@ class Withdrawal(models.Model):
     class Meta:
         verbose_name = _("withdrawal")
         verbose_name_plural = _("withdrawals")
-        indexes = [models.Index(fields=["store", "-id"])]
+        indexes = [
+            models.Index(fields=["store", "-id"]),
+            models.Index(fields=["state", "-id"], name="payouts_by_state"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(amount_fen__gt=0, tax_fen__gte=0), name="payouts_amount_positive"

@@ -10,6 +10,7 @@ class WithdrawalState(models.TextChoices):
     REQUESTED = "requested", _("requested")
     APPROVED = "approved", _("approved")
     REJECTED = "rejected", _("rejected")
+    CANCELLED = "cancelled", _("cancelled")
     SENDING = "sending", _("sending")
     UNKNOWN = "unknown", _("being checked")
     WAITING_USER = "waiting_user", _("waiting for your confirmation")
@@ -20,8 +21,16 @@ class WithdrawalState(models.TextChoices):
 WITHDRAWAL = Table(
     "withdrawal",
     {
-        WithdrawalState.REQUESTED: (WithdrawalState.APPROVED, WithdrawalState.REJECTED),
-        WithdrawalState.APPROVED: (WithdrawalState.SENDING,),
+        WithdrawalState.REQUESTED: (
+            WithdrawalState.APPROVED,
+            WithdrawalState.REJECTED,
+            WithdrawalState.CANCELLED,
+        ),
+        WithdrawalState.APPROVED: (
+            WithdrawalState.SENDING,
+            WithdrawalState.REJECTED,
+            WithdrawalState.CANCELLED,
+        ),
         WithdrawalState.SENDING: (
             WithdrawalState.WAITING_USER,
             WithdrawalState.UNKNOWN,
@@ -38,5 +47,6 @@ WITHDRAWAL = Table(
         WithdrawalState.PAID: (),
         WithdrawalState.FAILED: (),
         WithdrawalState.REJECTED: (),
+        WithdrawalState.CANCELLED: (),
     },
 )

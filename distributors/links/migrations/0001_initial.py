@@ -18,26 +18,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Touch',
-            fields=[
-                ('pk', models.CompositePrimaryKey('at', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=20)),
-                ('at', models.DateTimeField()),
-                ('token', models.CharField(max_length=16)),
-                ('store_id', models.BigIntegerField()),
-                ('product_id', models.BigIntegerField(null=True)),
-                ('channel', models.CharField(max_length=8)),
-                ('visitor_hash', models.CharField(max_length=64)),
-                ('user_id', models.BigIntegerField(null=True)),
-            ],
-            options={
-                'verbose_name': 'touch',
-                'verbose_name_plural': 'touches',
-                'db_table': 'links_touch',
-                'managed': False,
-            },
-        ),
-        migrations.CreateModel(
             name='Visitor',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
