@@ -1,6 +1,7 @@
 """The record of what was bought. Amounts and names are copies: later changes do not reach them."""
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -191,3 +192,8 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}/{self.line}"
+
+    @property
+    def picture(self) -> str:
+        """The address of the product's picture as it was, "" when it had none."""
+        return default_storage.url(self.image) if self.image else ""

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import orders.lifecycle.models
 from django.conf import settings
 from django.db import migrations, models
+
+import orders.lifecycle.models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,188 @@
+"""What a checkout would cost: prices, discounts, whose sale it is, freight, and what stands in its way.
+
+Everything comes from the server's own rows; a customer only says which SKUs, how many, and in which
+store she saw them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from distributors.commissions.queries import rates_for
+from distributors.links.queries import credit_facts
+from django.utils.translation import gettext_lazy as _
+
+from distributors.commissions.rules import NO_RATES, Rates, RuleFacts
+from distributors.links.attribution import Credit, CreditFacts, credit
+from orders.checkout.items import Item, check_items, pieces_by_sku
+from orders.checkout.queries import goods_of
+from orders.checkout.rules import Goods, Problem, line_money, problem_of, unit_price_of
+from orders.checkout.split import Quote, QuoteLine, by_supplier, split
+from shop.accounts.models import User
+from shop.base.errors import NotFound
+from shop.freight.queries import Parcel, ParcelItem, freight_for
+from shop.freight.rules import FreightQuote
+from shop.suppliers.models import Supplier
+
+
+def quote(
+    *,
+    user: User | None,
+    items: Sequence[Item],
+    region_code: str | None,
+    visitor_key: str = "",
+    now: datetime,
+) -> Quote:
+    """Return what these items cost delivered to a region (None: not known yet).
+
+    A fixed number of statements, whatever the items. What cannot be bought as asked is in
+    ``problems``, each with its way out. Raises ``Invalid`` for quantities and too many items, and
+    ``NotFound`` for an unknown SKU (field ``items.0.sku_number``) or place.
+    """
+    checked = check_items(items)
+    found = goods_of(checked)
+    goods = [_known(found, index, item) for index, item in enumerate(checked)]
+    troubles = _troubles(checked, goods)
+    facts = _credit_facts(user, visitor_key, goods, now)
+    credits = credit(facts=facts)
+    rates = rates_for(_rule_facts(goods, credits, facts), now)
+    lines = [
+        _line(number, item, one, credits[number], rates.get(number, NO_RATES), facts, troubles.get(number))
+        for number, (item, one) in enumerate(zip(checked, goods, strict=True), start=1)
+    ]
+    freight = _freight(lines, region_code)
+    # Two lines of one SKU have one trouble.
+    problems = {(one.code, one.sku_number): one for one in troubles.values()}
+    return split(lines, freight=freight, problems=[*problems.values(), *_undeliverable(lines, freight)])
+
+
+def _known(found: Mapping[str, Goods], index: int, item: Item) -> Goods:
+    if item.sku_number not in found:
+        raise NotFound(
+            _("There is no such article. Take it out of the order."), field=f"items.{index}.sku_number"
+        )
+    return found[item.sku_number]
+
+
+def _troubles(items: Sequence[Item], goods: Sequence[Goods]) -> dict[int, Problem]:
+    """Return each troubled line's problem; pieces of one SKU on several lines count together."""
+    wanted = pieces_by_sku(
+        (one.sku_id, item.quantity) for item, one in zip(items, goods, strict=True)
+    )
+    found = {
+        number: problem_of(one, wanted=wanted[one.sku_id]) for number, one in enumerate(goods, start=1)
+    }
+    return {number: problem for number, problem in found.items() if problem is not None}
+
+
+def _credit_facts(
+    user: User | None, visitor_key: str, goods: Sequence[Goods], now: datetime
+) -> CreditFacts:
+    facts = credit_facts(
+        user=user,
+        visitor_key=visitor_key,
+        product_ids=list({one.product_id for one in goods}),
+        now=now,
+    )
+    lines = [(number, one.product_id) for number, one in enumerate(goods, start=1)]
+    return replace(facts, lines=lines)
+
+
+def _rule_facts(
+    goods: Sequence[Goods], credits: Mapping[int, Credit], facts: CreditFacts
+) -> list[RuleFacts]:
+    """Return what the rates of each credited line are chosen by; nobody's sale needs none."""
+    chosen = []
+    for number, one in enumerate(goods, start=1):
+        store_id = credits[number].store_id
+        if store_id is not None:
+            chosen.append(
+                RuleFacts(
+                    line=number,
+                    sku_number=one.sku_number,
+                    product_number=one.product_number,
+                    category_codes=one.category_codes,
+                    supplier_code=one.supplier_code,
+                    grade=facts.stores[store_id].grade,
+                )
+            )
+    return chosen
+
+
+def _is_open(item: Item, credited: Credit, facts: CreditFacts) -> bool:
+    """Whether the price of the store an item was seen in is open to this customer.
+
+    It is when that store gets the sale, when she was led there by one of its links or its bond, and
+    when the sale is nobody's: then no other store's commission pays for this one's price.
+    """
+    if credited.store_id is None:
+        return True
+    led = {touch.store_id for touch in facts.touches} | {credited.store_id}
+    if facts.bond is not None:
+        led.add(facts.bond.store_id)
+    return item.store_code in {facts.stores[one].code for one in led if one in facts.stores}
+
+
+def _line(
+    number: int,
+    item: Item,
+    goods: Goods,
+    credited: Credit,
+    rates: Rates,
+    facts: CreditFacts,
+    problem: Problem | None,
+) -> QuoteLine:
+    if goods.retail_fen is None:
+        return QuoteLine(number, item, goods, 0, None, credited, rates, problem)
+    unit_fen = unit_price_of(goods, store_code=item.store_code, is_open=_is_open(item, credited, facts))
+    money = None
+    if problem is None:
+        money = line_money(
+            unit_fen=unit_fen,
+            quantity=item.quantity,
+            supply_unit_fen=goods.supply_fen or 0,
+            is_commission_contract=goods.contract == Supplier.Contract.COMMISSION,
+            fee_bp=goods.fee_bp,
+            rates=rates,
+            has_level1=credited.store_id is not None,
+            has_level2=credited.referrer_store_id is not None,
+            is_self_purchase=credited.is_self_purchase,
+        )
+    return QuoteLine(number, item, goods, unit_fen, money, credited, rates, problem)
+
+
+def _freight(lines: Sequence[QuoteLine], region_code: str | None) -> dict[int, FreightQuote] | None:
+    if not region_code:
+        return None
+    parcels = [
+        Parcel(
+            supplier_id=supplier_id,
+            items=[
+                ParcelItem(
+                    product_id=line.goods.product_id,
+                    quantity=line.quantity,
+                    weight_g=line.goods.weight_g * line.quantity,
+                    goods_fen=line.paid_fen,
+                )
+                for line in own
+                if line.money is not None
+            ],
+        )
+        for supplier_id, own in by_supplier(lines).items()
+    ]
+    return freight_for(
+        supplier_parcels=[parcel for parcel in parcels if parcel.items], region_code=region_code
+    )
+
+
+def _undeliverable(
+    lines: Sequence[QuoteLine], freight: Mapping[int, FreightQuote] | None
+) -> list[Problem]:
+    if freight is None:
+        return []
+    text = _("%(supplier)s does not deliver to this address. Choose another one, or take its goods out.")
+    return [
+        Problem("not_deliverable", text % {"supplier": own[0].goods.supplier_name}, own[0].sku_number)
+        for supplier_id, own in by_supplier(lines).items()
+        if supplier_id in freight and not freight[supplier_id].is_deliverable
+    ]

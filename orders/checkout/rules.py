@@ -1,0 +1,166 @@
+"""What is true of a line about to be bought: its trouble, its price, who gets what of its money. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from distributors.commissions.rules import Rates, self_purchase_discount_fen, split_line
+from shop.base.money import share_bp
+from shop.pricing.rules import Offer, unit_price_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """A SKU as it stands now. Prices in fen per piece, None without a price; ``available`` pieces."""
+
+    sku_id: int
+    sku_number: str
+    option_values: Sequence[str]
+    weight_g: int
+    is_on_sale: bool
+    product_id: int
+    product_number: str
+    title: str
+    # Its shelf and the shelves above, the nearest first.
+    category_codes: tuple[str, ...]
+    # The no-reason return window of its category in days; None for the usual one.
+    return_days: int | None
+    supplier_id: int
+    supplier_code: str
+    supplier_name: str
+    contract: str
+    fee_bp: int
+    supply_fen: int | None
+    retail_fen: int | None
+    floor_fen: int | None
+    ceiling_fen: int | None
+    available: int
+    # The storage name of its product's first picture, "" when there is none.
+    image: str
+    # What the stores asked about ask for a piece, in fen by store code; only prices within the band.
+    own_fen: Mapping[str, int]
+
+    @property
+    def option_text(self) -> str:
+        """The options as a customer reads them."""
+        return " / ".join(self.option_values)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a line or a checkout cannot go on, and the way out. ``code`` is stable for programs."""
+
+    code: str
+    message: str | Promise
+    sku_number: str = ""
+    wanted: int | None = None
+    left: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class LineMoney:
+    """Who gets what of one line, in fen: paid = supplier + level 1 + level 2 + the platform's rest."""
+
+    goods_fen: int
+    discount_fen: int
+    paid_fen: int
+    supplier_fen: int
+    pool_fen: int
+    level1_fen: int
+    level2_fen: int
+
+
+def problem_of(goods: Goods, *, wanted: int) -> Problem | None:
+    """Return what keeps a SKU from being bought, None when nothing does.
+
+    ``wanted`` are the pieces of all lines of this SKU together.
+    """
+    if not goods.is_on_sale or goods.retail_fen is None:
+        text = _("“%(title)s” is not on sale any more. Take it out of the order.")
+        return Problem("off_sale", text % {"title": goods.title}, goods.sku_number)
+    if goods.available <= 0:
+        text = _("“%(title)s” is sold out. Take it out of the order.")
+        return Problem("out_of_stock", text % {"title": goods.title}, goods.sku_number, wanted, 0)
+    if goods.available < wanted:
+        text = _("Only %(left)d of “%(title)s” are left. Choose fewer.")
+        facts = {"title": goods.title, "left": goods.available}
+        return Problem("out_of_stock", text % facts, goods.sku_number, wanted, goods.available)
+    return None
+
+
+def unit_price_of(goods: Goods, *, store_code: str, is_open: bool) -> int:
+    """Return what a piece costs in fen: the store's own price if that store is open to the customer.
+
+    Raises ``ValueError`` for goods without a price.
+    """
+    if goods.supply_fen is None or goods.retail_fen is None:
+        raise ValueError(f"{goods.sku_number} has no price")
+    offer = Offer(
+        sku_id=goods.sku_id,
+        supply_fen=goods.supply_fen,
+        retail_fen=goods.retail_fen,
+        floor_fen=goods.floor_fen or 0,
+        ceiling_fen=goods.ceiling_fen or goods.retail_fen,
+        own_fen=goods.own_fen.get(store_code) if is_open else None,
+    )
+    return unit_price_fen(offer)
+
+
+def line_money(
+    *,
+    unit_fen: int,
+    quantity: int,
+    supply_unit_fen: int,
+    is_commission_contract: bool,
+    fee_bp: int,
+    rates: Rates,
+    has_level1: bool,
+    has_level2: bool,
+    is_self_purchase: bool,
+) -> LineMoney:
+    """Divide the money of one line.
+
+    By supply price, the supplier gets supply price × quantity and the rest is the pool. By
+    commission, the platform's fee comes first, then the distributors, and the supplier gets the rest.
+    Whoever buys from her own store gets her level 1 share off the price and earns nothing; her
+    referrer's share comes from what she really pays. The margin guard holds both times.
+    """
+
+    def kept_fen(paid_fen: int) -> int:
+        # What the distributors' shares may not touch.
+        return share_bp(paid_fen, fee_bp) if is_commission_contract else supply_unit_fen * quantity
+
+    if is_commission_contract:
+        # The supplier funds them anyway; the rule's own word for it would cut into the fee instead.
+        rates = replace(rates, funding="margin")
+    goods_fen = unit_fen * quantity
+    discount_fen = 0
+    if is_self_purchase:
+        discount_fen = self_purchase_discount_fen(
+            paid_fen=goods_fen, supplier_fen=kept_fen(goods_fen), rates=rates
+        )
+    paid_fen = goods_fen - discount_fen
+    split = split_line(
+        paid_fen=paid_fen,
+        supplier_fen=kept_fen(paid_fen),
+        rates=rates,
+        has_level1=has_level1 and not is_self_purchase,
+        has_level2=has_level2,
+    )
+    supplier_fen = split.supplier_fen
+    if is_commission_contract:
+        supplier_fen = paid_fen - split.supplier_fen - split.level1_fen - split.level2_fen
+    return LineMoney(
+        goods_fen=goods_fen,
+        discount_fen=discount_fen,
+        paid_fen=paid_fen,
+        supplier_fen=supplier_fen,
+        pool_fen=paid_fen - supplier_fen,
+        level1_fen=split.level1_fen,
+        level2_fen=split.level2_fen,
+    )
