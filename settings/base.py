@@ -319,13 +319,30 @@ LINJIA_NOTICE_MAX_AGE_SECONDS = env_int("LINJIA_NOTICE_MAX_AGE_SECONDS", 300, mi
 # --- the outside world ---------------------------------------------------------------------------------------------------------
 
 LINJIA_SANDBOX = False
+LINJIA_SERVE_MEDIA = False
 LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "wechat")
 LINJIA_PUBLIC_URL = env_str("LINJIA_PUBLIC_URL", "http://127.0.0.1:8000")
 LINJIA_METRICS_FOLDER = env_str("PROMETHEUS_MULTIPROC_DIR", "")
 LINJIA_METRICS_TOKEN = env_str("LINJIA_METRICS_TOKEN", "")
 LINJIA_SMS_URL = env_str("LINJIA_SMS_URL", "")
 LINJIA_SMS_KEY = env_str("LINJIA_SMS_KEY", "")
+# What this installation calls itself; gateways refuse the sandbox and its keys in "production".
+LINJIA_ENV = env_str("LINJIA_ENV", "development")
+LINJIA_SANDBOX_URL = ""
+LINJIA_SANDBOX_HOME = ""
+# WeChat: what the merchant platform and the mini-program platform gave us. Keys are paths of PEM files.
 LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "")
+LINJIA_WECHAT_APP_SECRET = env_str("LINJIA_WECHAT_APP_SECRET", "")
+LINJIA_WECHAT_MERCHANT_ID = env_str("LINJIA_WECHAT_MERCHANT_ID", "")
+LINJIA_WECHAT_API_V3_KEY = env_str("LINJIA_WECHAT_API_V3_KEY", "")
+LINJIA_WECHAT_PRIVATE_KEY_PATH = env_str("LINJIA_WECHAT_PRIVATE_KEY_PATH", "")
+LINJIA_WECHAT_CERT_SERIAL = env_str("LINJIA_WECHAT_CERT_SERIAL", "")
+LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH = env_str("LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH", "")
+LINJIA_WECHAT_PLATFORM_KEY_ID = env_str("LINJIA_WECHAT_PLATFORM_KEY_ID", "")
+LINJIA_WECHAT_PAY_BASE_URL = env_str("LINJIA_WECHAT_PAY_BASE_URL", "https://api.mch.weixin.qq.com")
+LINJIA_WECHAT_OPEN_BASE_URL = env_str("LINJIA_WECHAT_OPEN_BASE_URL", "https://api.weixin.qq.com")
+# Where WeChat sends its notices; empty is LINJIA_PUBLIC_URL.
+LINJIA_WECHAT_NOTIFY_BASE_URL = env_str("LINJIA_WECHAT_NOTIFY_BASE_URL", "")
 
 CELERY_APP = celery.app.main
 os.environ.setdefault("LINJIA_PROCESS", PROCESS)

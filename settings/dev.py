@@ -2,15 +2,16 @@
 
 import os
 import sys
+from pathlib import Path
 
 os.environ.setdefault("LINJIA_LOG_FORM", "text")
 
 from settings import embedded
 from settings.base import *  # noqa: F403 - a settings module extends the common one
-from settings.base import DATABASE_OPTIONS, INSTALLED_APPS
-from settings.env import broker_from_url, database_from_url, env_bool, env_int, env_list, env_str
+from settings.base import DATABASE_OPTIONS
+from settings.env import broker_from_url, database_from_url, env_bool, env_list, env_str
 
-DEBUG = env_bool("LINJIA_DEBUG", True)
+DEBUG = env_bool("LINJIA_DEBUG", False)
 SECRET_KEY = "development-only-" + "linjia" * 8
 ALLOWED_HOSTS = env_list("LINJIA_HOSTS", ["localhost", "127.0.0.1", "[::1]", ".localhost"])
 
@@ -41,12 +42,11 @@ CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 # --- the sandbox WeChat --------------------------------------------------------------------------------------------------
 
 LINJIA_SANDBOX = True
-LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "sandbox")
-LINJIA_SANDBOX_PORT = env_int("LINJIA_SANDBOX_PORT", 8100, minimum=1, maximum=65535)
-LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", f"http://127.0.0.1:{LINJIA_SANDBOX_PORT}")
-LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "wx0000linjiasandbox")
-LINJIA_PUBLIC_URL = env_str("LINJIA_PUBLIC_URL", f"http://127.0.0.1:{env_int('PORT', 8000)}")
+LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:8010")
+LINJIA_SANDBOX_HOME = Path(env_str("LINJIA_SANDBOX_HOME", str(embedded.home() / "sandbox")))
+LINJIA_SERVE_MEDIA = True
 
+# Static files straight from their sources; a browser asks again each time, so that a rebuilt style is seen at once.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
-INSTALLED_APPS = list(INSTALLED_APPS)
+WHITENOISE_MAX_AGE = 0
