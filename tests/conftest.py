@@ -10,6 +10,8 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 
+pytest_plugins = ["tests.gateways_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:

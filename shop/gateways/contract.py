@@ -7,7 +7,8 @@ How a call can end:
 
 * it returns: the gateway has answered, and the answer is believed because it was signed;
 * ``GatewayRefused``: the gateway answered and definitely did not do it;
-* ``GatewayUnknown``: nobody can tell (time-out, broken answer, 5xx). Ask again with the **same** number.
+* ``GatewayUnknown``: nobody can tell (time-out, broken answer, 5xx), or the gateway was too busy to say. Ask again
+  with the **same** number.
 """
 
 from collections.abc import Mapping
@@ -60,7 +61,8 @@ class Collection:
     """What to collect from a customer.
 
     ``number`` is ours (6 to 32 letters, digits, ``_``, ``-``); ``expires_at`` is aware; ``payer_openid`` is needed
-    for ``jsapi`` (payment inside WeChat), ``native`` gives a code to scan, ``h5`` a page for a phone's browser.
+    for ``jsapi`` (payment inside WeChat), ``native`` gives a code to scan, ``h5`` a page for a phone's browser, which
+    wants the payer's address in ``payer_ip``.
     """
 
     number: str
@@ -69,6 +71,7 @@ class Collection:
     expires_at: datetime
     payer_openid: str | None = None
     kind: CollectionKind = "jsapi"
+    payer_ip: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class TransferState:
     """What the gateway knows about a transfer to a person.
 
     In ``waiting_user`` the person must confirm within 24 hours; ``package_info`` opens that confirmation in WeChat.
+    Only ``transfer()`` gives the package, again for the same number while it waits; a query does not.
     """
 
     number: str
@@ -130,8 +134,8 @@ class Notice:
 
     ``event_id`` is unique per event and the same for every repetition. ``number`` is ours (payment, refund or
     transfer number by ``kind``), ``state`` is a word of the matching ``…State``, ``transaction_id`` the gateway's
-    number of the same thing (``refund_id`` for refunds, ``bill_id`` for transfers). ``raw`` is the whole decrypted
-    message. Proven means: the gateway said so; whether number and amount fit our books is the caller's to check.
+    number of the same thing (``refund_id`` for refunds, ``bill_id`` for transfers). ``app_id`` is empty where the
+    gateway does not name it (refunds, transfers). ``raw`` is the whole decrypted message. Proven means: the gateway said so; whether number and amount fit our books is the caller's to check.
     """
 
     event_id: str
@@ -173,12 +177,22 @@ class Gateway(Protocol):
         """Ask what became of a payment; an unknown number is the state ``not_found``, not an error."""
 
     def close_payment(self, number: str) -> None:
-        """Make an unpaid payment unpayable. Closing a closed one is fine; a paid one raises ``GatewayRefused``."""
+        """Make an unpaid payment unpayable. Closing a closed one is fine; a paid or unknown one is refused."""
 
     def refund(
-        self, *, number: str, payment_number: str, amount_fen: int, total_fen: int, reason: str
+        self,
+        *,
+        number: str,
+        payment_number: str,
+        amount_fen: int,
+        total_fen: int,
+        reason: str,
+        transaction_id: str = "",
     ) -> RefundState:
-        """Give back ``amount_fen`` of a payment of ``total_fen``. ``processing`` means accepted, not done."""
+        """Give back ``amount_fen`` of a payment of ``total_fen``. ``processing`` means accepted, not done.
+
+        ``transaction_id`` chooses one of several payments under the same number; without it, it is the first.
+        """
 
     def query_refund(self, number: str) -> RefundState:
         """Ask what became of a refund; an unknown number is the state ``not_found``."""

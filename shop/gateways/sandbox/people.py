@@ -1,0 +1,29 @@
+"""Made-up people: codes that sign in as a named person, without any telephone.
+
+``login:alice`` signs in as Alice, ``phone:13800138000`` is the code of the phone button. A suffix after one more
+colon makes another code for the same person, since every code works once, as in the real WeChat.
+"""
+
+import base64
+import hashlib
+
+_OPENID_LENGTH = 27
+
+
+def openid_of(app_id: str, name: str) -> str:
+    """The openid of a made-up person in an app: the same for ever."""
+    digest = hashlib.sha256(f"{app_id}/{name}".encode()).digest()
+    return "o" + base64.urlsafe_b64encode(digest).decode()[:_OPENID_LENGTH]
+
+
+def unionid_of(name: str) -> str:
+    """The unionid of a made-up person: the same in every app."""
+    return openid_of("union", name)
+
+
+def read_code(code: str, kind: str) -> str | None:
+    """The name (``login``) or number (``phone``) a code stands for; nothing when it is of another kind."""
+    parts = code.split(":", 2)
+    if len(parts) < 2 or parts[0] != kind or not parts[1]:
+        return None
+    return parts[1]
