@@ -5,7 +5,6 @@ the accounts (docs/locking.md).
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -256,12 +255,17 @@ def _check_entry(kind: str, entry: Entry) -> None:
 
 
 def _content(posting: Posting, reverses: int | None) -> str:
-    entries = [
-        [entry.debit, entry.credit, entry.amount_fen, entry.debit_rest, entry.credit_first]
-        for entry in posting.entries
-    ]
-    text = json.dumps([posting.kind, posting.reference, reverses, entries], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    """Return a hash of what is asked for. Joined by a character that no checked text contains."""
+    parts = [str(posting.kind), posting.reference, str(reverses)]
+    for entry in posting.entries:
+        parts += (
+            entry.debit,
+            entry.credit,
+            str(entry.amount_fen),
+            entry.debit_rest,
+            entry.credit_first,
+        )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def _arguments(

@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from shop.ledger import chart
@@ -61,21 +61,22 @@ def sale(order: str, amount_fen: int, days_ago: int = 0) -> None:
 
 
 def three_days() -> list[DailyDigest]:
-    sale("O1", 1_000, days_ago=3)
-    sale("O2", 500, days_ago=3)
-    sale("O3", 200, days_ago=1)
+    """Two sales, then a quiet day, then one sale; and one after the last closed day."""
+    sale("O1", 1_000, days_ago=4)
+    sale("O2", 500, days_ago=4)
+    sale("O3", 200, days_ago=2)
     sale("O4", 50)
-    return close_days(now=timezone.now())
+    return close_days(now=noon(1))
 
 
 def test_days_are_closed_once_and_in_a_chain() -> None:
     closed = three_days()
 
-    assert [day.date for day in closed] == [noon(3).date(), noon(2).date(), noon(1).date()]
+    assert [day.date for day in closed] == [noon(4).date(), noon(3).date(), noon(2).date()]
     assert [day.transfers_count for day in closed] == [6, 0, 3]
     assert [day.previous for day in closed] == ["", closed[0].digest, closed[1].digest]
     assert len({day.digest for day in closed}) == 3
-    assert close_days(now=timezone.now()) == []
+    assert close_days(now=noon(1)) == []
     assert verify() == []
 
 
@@ -110,7 +111,7 @@ def test_balances_go_on_from_the_last_closing() -> None:
         Closing.objects.filter(account__path=FROZEN)
         .order_by("date")
         .values_list("date", "debits_fen", "credits_fen")
-    ) == [(noon(3).date(), 20, 1_500), (noon(1).date(), 30, 1_700)]
+    ) == [(noon(4).date(), 20, 1_500), (noon(2).date(), 30, 1_700)]
     # Guarded accounts keep running sums instead.
     assert not Closing.objects.filter(account__path=AVAILABLE).exists()
     assert (balance_fen(GATEWAY), balance_fen(FROZEN), balance_fen(AVAILABLE)) == (1_750, 1_710, 40)
@@ -128,16 +129,43 @@ def test_nothing_is_closed_before_its_end_or_without_a_posting() -> None:
     sale("O1", 1_000)
     assert close_days(now=timezone.now()) == []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_close_day(current_date, now() + interval '1 hour')")
+        cursor.execute("SELECT ledger_close_day(current_date, now() - interval '4 minutes')")
         assert cursor.fetchone() == (False,)
 
 
+def test_days_are_closed_one_after_the_other() -> None:
+    three_days()
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_close_day(current_date, now() - interval '1 hour')")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_stays_open_while_an_older_transaction_may_still_join_it() -> None:
+    with transaction.atomic():
+        sale("O1", 1_000, days_ago=3)
+    late = connection.copy()
+    late.set_autocommit(False)
+    with late.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
+        assert close_days(now=noon(1)) == []
+    late.rollback()
+    late.close()
+    assert [day.date for day in close_days(now=noon(1))] == [noon(3).date(), noon(2).date()]
+
+
 def test_the_task_closes_and_the_command_prints_digests() -> None:
-    sale("O1", 1_000, days_ago=2)
-    assert close_days_task() == 2
+    sale("O1", 1_000, days_ago=3)
+    out = printed("close_day")
+    assert out == "".join(
+        f"{day.date}={day.digest}\n" for day in DailyDigest.objects.order_by("date")
+    )
+    assert out.startswith(f"{noon(3).date()}=")
     assert close_days_task() == 0
-    sale("O2", 1_000)
-    assert printed("close_day") == ""
+
+
+def test_the_task_counts_what_it_closed() -> None:
+    sale("O1", 1_000, days_ago=3)
+    assert close_days_task() == DailyDigest.objects.count() >= 2
 
 
 def printed(command: str, *arguments: str) -> str:

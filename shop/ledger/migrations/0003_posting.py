@@ -32,7 +32,7 @@ DECLARE
     v_amounts bigint[] := p_amounts;
     v_part bigint;
     v_count integer := 0;
-    v_first integer;
+    v_account integer;
     v_subject text;
     v_short numeric;
 BEGIN
@@ -73,7 +73,7 @@ BEGIN
         SELECT array_agg((
             SELECT CASE WHEN x.kind IN ('asset', 'expense') THEN 1 ELSE -1 END
                 * (x.debits_fen - x.credits_fen)
-            FROM ledger_account x WHERE x.id = a.id AND x.guarded
+            FROM ledger_account x WHERE x.id = a.id
         ) ORDER BY a.n)
         INTO v_balances FROM unnest(v_accounts) WITH ORDINALITY AS a(id, n);
         v_journals := '{}'; v_debits := '{}'; v_credits := '{}'; v_amounts := '{}';
@@ -95,40 +95,47 @@ BEGIN
                     CASE WHEN half = 2 AND p_rests[i] > 0 THEN p_rests[i] ELSE p_debits[i] END;
                 v_credits[v_count] :=
                     CASE WHEN half = 1 AND p_firsts[i] > 0 THEN p_firsts[i] ELSE p_credits[i] END;
-                v_first := v_debits[v_count];
-                v_balances[v_first] := v_balances[v_first] + v_part
-                    * CASE WHEN p_account_kinds[v_first] IN ('asset', 'expense') THEN 1 ELSE -1 END;
-                v_first := v_credits[v_count];
-                v_balances[v_first] := v_balances[v_first] - v_part
-                    * CASE WHEN p_account_kinds[v_first] IN ('asset', 'expense') THEN 1 ELSE -1 END;
+                v_account := v_debits[v_count];
+                v_balances[v_account] := v_balances[v_account] + v_part
+                    * CASE WHEN p_account_kinds[v_account] IN ('asset', 'expense') THEN 1 ELSE -1 END;
+                v_account := v_credits[v_count];
+                v_balances[v_account] := v_balances[v_account] - v_part
+                    * CASE WHEN p_account_kinds[v_account] IN ('asset', 'expense') THEN 1 ELSE -1 END;
             END LOOP;
         END LOOP;
     END IF;
 
-    SELECT s.path, s.missing INTO v_subject, v_short FROM (
-        SELECT a.id, a.path, (delta.debit_fen + a.debits_fen - delta.credit_fen - a.credits_fen)
-            * CASE WHEN a.kind IN ('asset', 'expense') THEN -1 ELSE 1 END AS missing
-        FROM (
-            SELECT side.account_id, sum(side.debit_fen) AS debit_fen, sum(side.credit_fen) AS credit_fen
+    -- Nothing to judge where no guarded account is lowered, as when a batch is settled.
+    IF EXISTS (
+        SELECT FROM unnest(v_debits, v_credits) AS e(debit, credit)
+        WHERE (p_guarded[e.debit] AND p_account_kinds[e.debit] NOT IN ('asset', 'expense'))
+           OR (p_guarded[e.credit] AND p_account_kinds[e.credit] IN ('asset', 'expense'))
+    ) THEN
+        SELECT s.path, s.missing INTO v_subject, v_short FROM (
+            SELECT a.id, a.path, (delta.debit_fen + a.debits_fen - delta.credit_fen - a.credits_fen)
+                * CASE WHEN a.kind IN ('asset', 'expense') THEN -1 ELSE 1 END AS missing
             FROM (
-                SELECT v_accounts[e.account] AS account_id, e.amount AS debit_fen, 0 AS credit_fen
-                FROM unnest(v_journals, v_debits, v_amounts) AS e(journal, account, amount)
-                WHERE v_known[e.journal] IS NULL
-                UNION ALL
-                SELECT v_accounts[e.account], 0, e.amount
-                FROM unnest(v_journals, v_credits, v_amounts) AS e(journal, account, amount)
-                WHERE v_known[e.journal] IS NULL
-            ) side
-            GROUP BY side.account_id
-        ) delta
-        JOIN ledger_account a ON a.id = delta.account_id
-        WHERE a.guarded
-    ) s
-    WHERE s.missing > 0
-    ORDER BY s.id;
-    IF FOUND THEN
-        RETURN QUERY SELECT 'short', 0::bigint, v_subject, v_short::bigint;
-        RETURN;
+                SELECT side.account_id, sum(side.debit_fen) AS debit_fen, sum(side.credit_fen) AS credit_fen
+                FROM (
+                    SELECT v_accounts[e.account] AS account_id, e.amount AS debit_fen, 0 AS credit_fen
+                    FROM unnest(v_journals, v_debits, v_amounts) AS e(journal, account, amount)
+                    WHERE v_known[e.journal] IS NULL
+                    UNION ALL
+                    SELECT v_accounts[e.account], 0, e.amount
+                    FROM unnest(v_journals, v_credits, v_amounts) AS e(journal, account, amount)
+                    WHERE v_known[e.journal] IS NULL
+                ) side
+                GROUP BY side.account_id
+            ) delta
+            JOIN ledger_account a ON a.id = delta.account_id
+            WHERE a.guarded
+        ) s
+        WHERE s.missing > 0
+        ORDER BY s.id;
+        IF FOUND THEN
+            RETURN QUERY SELECT 'short', 0::bigint, v_subject, v_short::bigint;
+            RETURN;
+        END IF;
     END IF;
 
     INSERT INTO ledger_journal (kind, reference, key, content, happened_at, reverses_id)
