@@ -17,6 +17,7 @@ from orders.payments.models import Refund
 from orders.payments.states import RefundState
 from orders.shipments.models import Shipment
 from shop.accounts.rules import mask_phone
+from shop.web.shelf import stored_picture
 
 # label, tone of its badge
 Words = tuple[str | Promise, str]
@@ -212,7 +213,7 @@ def line_facts(line: OrderLine, case: AfterSale | None = None, *, can_ask: bool 
         line=line.line,
         title=line.title,
         option_text=line.option_text,
-        picture=line.image,
+        picture=stored_picture(line.image),
         url=reverse("product", args=[line.product.number]),
         quantity=line.quantity,
         unit_fen=line.unit_fen,
@@ -300,6 +301,17 @@ def may_ask(part: SupplierOrder, line: OrderLine, now: datetime) -> bool:
         return True
     open_window = line.window_ends_at is None or line.window_ends_at > now
     return part.state == SupplierOrderState.RECEIVED and open_window
+
+
+def kinds_for(part_state: str) -> list[tuple[str, str | Promise]]:
+    """Return what may be asked for at a part's state, as choices; the action decides again."""
+    kinds = AfterSale.Kind
+    offered = {
+        SupplierOrderState.TO_SHIP: (kinds.CANCEL_BEFORE_SHIP,),
+        SupplierOrderState.SHIPPED: (kinds.REFUND_ONLY, kinds.RETURN_REFUND),
+        SupplierOrderState.RECEIVED: (kinds.RETURN_REFUND, kinds.REFUND_ONLY),
+    }
+    return [(kind.value, kind.label) for kind in offered.get(SupplierOrderState(part_state), ())]
 
 
 def _parcel(shipment: Shipment) -> ParcelFacts:

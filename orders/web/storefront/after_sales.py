@@ -12,18 +12,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orders.aftersales import queries as aftersales
-from orders.aftersales import rules
 from orders.aftersales.models import AfterSale
 from orders.aftersales.states import OPEN_STATES, AfterSaleState
 from orders.flow import aftersale as flow
 from orders.lifecycle import queries as lifecycle
 from orders.lifecycle.models import OrderLine
 from orders.web.forms import AfterSaleForm, SendBackForm
-from orders.web.order_page import CASE_WORDS, line_facts
+from orders.web.order_page import CASE_WORDS, kinds_for, line_facts
 from shop.base.errors import DomainError, NotFound
 from shop.web.access import CustomerRequest, customer_only, is_part, show_refusal, tell_refusal
 from shop.web.product_page import more_url
-from shop.web.shelf import stretch
+from shop.web.shelf import stored_picture, stretch
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class CaseCard:
 @customer_only
 def my_after_sales(request: CustomerRequest) -> HttpResponse:
     """All refunds and returns of the customer, newest first."""
-    rows = aftersales.aftersales_of(request.user).select_related("order_line")
+    rows = aftersales.cases_of(request.user)
     found, position = stretch(rows, request.GET.get("after", ""))
     cases = [
-        CaseCard(case, str(CASE_WORDS[case.state][0]), CASE_WORDS[case.state][1], case.order_line.image)
+        CaseCard(case, str(CASE_WORDS[case.state][0]), CASE_WORDS[case.state][1], stored_picture(case.order_line.image))
         for case in found
     ]
     context = {"section": "me", "cases": cases, "more_url": more_url(request, position)}
@@ -66,7 +65,7 @@ def _line_of(request: CustomerRequest, number: str, line: int) -> OrderLine:
 def after_sale_new(request: CustomerRequest, number: str, line: int) -> HttpResponse:
     """Ask for a refund or a return of one line."""
     order_line = _line_of(request, number, line)
-    kinds = [(kind.value, kind.label) for kind in rules.kinds_for(order_line.supplier_order.state)]
+    kinds = kinds_for(order_line.supplier_order.state)
     left = order_line.quantity - order_line.refunded_quantity
     first = {"quantity": left, "kind": kinds[0][0] if kinds else "", "reason": AfterSale.Reason.NO_REASON}
     sent = request.method == "POST"
@@ -102,7 +101,7 @@ def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm) -> Http
         "tone": tone,
         "note": str(note),
         "is_open": case.state in OPEN_STATES,
-        "picture": case.order_line.image,
+        "picture": stored_picture(case.order_line.image),
         "evidence": list(case.evidence.all()),
         "can_withdraw": case.state in (AfterSaleState.OPENED, AfterSaleState.AGREED, AfterSaleState.ESCALATED),
         "can_escalate": case.state == AfterSaleState.REJECTED,
@@ -117,14 +116,14 @@ def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm) -> Http
 @customer_only
 def after_sale(request: CustomerRequest, number: str) -> HttpResponse:
     """One case: where it stands, what was said, whose turn it is."""
-    return _page(request, aftersales.aftersale_of(request.user, number), SendBackForm())
+    return _page(request, aftersales.case_of(request.user, number), SendBackForm())
 
 
 @require_POST
 @customer_only
 def withdraw(request: CustomerRequest, number: str) -> HttpResponse:
     """Take a request back."""
-    case = aftersales.aftersale_of(request.user, number)
+    case = aftersales.case_of(request.user, number)
     try:
         flow.withdraw(aftersale=case, actor=f"user:{request.user.number}", now=timezone.now())
     except DomainError as error:
@@ -137,7 +136,7 @@ def withdraw(request: CustomerRequest, number: str) -> HttpResponse:
 @customer_only
 def escalate(request: CustomerRequest, number: str) -> HttpResponse:
     """Ask the platform to decide."""
-    case = aftersales.aftersale_of(request.user, number)
+    case = aftersales.case_of(request.user, number)
     try:
         flow.escalate(
             aftersale=case,
@@ -155,7 +154,7 @@ def escalate(request: CustomerRequest, number: str) -> HttpResponse:
 @customer_only
 def send_back(request: CustomerRequest, number: str) -> HttpResponse:
     """Tell how the goods travel back."""
-    case = aftersales.aftersale_of(request.user, number)
+    case = aftersales.case_of(request.user, number)
     form = SendBackForm(request.POST)
     if form.is_valid():
         try:

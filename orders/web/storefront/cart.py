@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from distributors.links.actions import merge_visitor
 from orders.checkout import cart
+from orders.checkout.cart_view import CartView, cart_view
 from orders.web.access import cart_owner, visitor_key
-from orders.web.cart_page import CartPage, cart_page
 from shop.base.errors import DomainError
 from shop.web.access import CustomerRequest, back_url, customer_only, is_part, safe_next, tell_refusal
 
@@ -26,8 +26,8 @@ def quantity_of(request: HttpRequest) -> int:
     return min(max(int(text), 1), QUANTITY_MAX) if text.isdigit() and len(text) < 10 else 1
 
 
-def _page(request: HttpRequest) -> CartPage:
-    return cart_page(cart.cart_view(cart_owner(request)))
+def _page(request: HttpRequest) -> CartView:
+    return cart_view(cart_owner(request), now=timezone.now())
 
 
 def _show(request: HttpRequest) -> HttpResponse:

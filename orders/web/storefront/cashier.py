@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from orders.flow.payment import query_payment
@@ -59,11 +59,10 @@ def cashier(request: CustomerRequest, number: str) -> HttpResponse:
             start_payment(order=order, kind=kind, payer_openid=None, now=timezone.now())
         except DomainError as error:
             problem = str(error)
-        except (GatewayRefused, GatewayUnknown):
-            problem = _("WeChat does not answer. Try again in a moment; you will not pay twice.")
         else:
             return redirect("cashier", number)
     payment = _open_payment(order, kind)
+    result = reverse("payment-result", args=[number])
     code_url = payment.code_url if payment else ""
     context = {
         "section": "orders",
@@ -73,18 +72,20 @@ def cashier(request: CustomerRequest, number: str) -> HttpResponse:
         "on_phone": on_phone,
         "is_sandbox": settings.LINJIA_SANDBOX,
         "qr_svg": _code_picture(code_url) if code_url and not on_phone else "",
-        "pay_url": pay_url(code_url, kind),
+        "pay_url": pay_url(code_url, kind, request.build_absolute_uri(result)),
     }
     return render(request, "storefront/cashier.html", context)
 
 
-def pay_url(code_url: str, kind: str) -> str:
-    """Return the page where the payment can be made from this device, "" when it must be scanned."""
-    if not code_url:
+def pay_url(code_url: str, kind: str, back: str) -> str:
+    """Return the page where this device can pay and which leads ``back``, "" when a code must be scanned.
+
+    The practice wallet opens for every kind; the real channel only has a page for ``h5``.
+    """
+    if not code_url or not (settings.LINJIA_SANDBOX or kind == "h5"):
         return ""
-    if settings.LINJIA_SANDBOX:
-        return f"{settings.LINJIA_SANDBOX_URL}/pay?code_url={code_url}"
-    return code_url if kind == "h5" else ""
+    joint = "&" if "?" in code_url else "?"
+    return f"{code_url}{joint}{urlencode({'redirect_url': back})}"
 
 
 @require_safe

@@ -14,7 +14,6 @@ from orders.checkout.items import Item
 from orders.checkout.place import place_order
 from orders.checkout.quote import quote
 from orders.web.access import cart_owner, visitor_key
-from orders.web.cart_page import quote_page
 from orders.web.storefront.cart import quantity_of
 from shop.accounts.models import Address
 from shop.accounts.queries import addresses_of
@@ -70,7 +69,7 @@ def checkout(request: CustomerRequest) -> HttpResponse:
         "direct": direct,
         "addresses": addresses,
         "address": address,
-        "quote": quote_page(found),
+        "quote": found,
     }
     return render(request, "storefront/checkout.html", context)
 

@@ -55,7 +55,7 @@ def notices(request: CustomerRequest) -> HttpResponse:
         title, text = words(notice.kind, notice.facts)
         rows.append({"title": title, "text": text, "notice": notice, "is_new": notice.read_at is None})
     if found and not after:
-        notifications.mark_read(user=request.user, upto_id=found[0].pk, at=timezone.now())
+        notifications.mark_all_read(user=request.user, at=timezone.now())
     context = {"section": "me", "rows": rows, "more_url": more_url(request, position)}
     part = is_part(request)
     return render(request, "storefront/parts/notices.html" if part else "storefront/notices.html", context)

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from shop.base.money import format_yuan
+from shop.web.shelf import stored_picture
 
 register = template.Library()
 
@@ -54,6 +55,12 @@ def yuan(amount_fen: int | None) -> str:
         return ""
     sign = "-" if amount_fen < 0 else ""
     return f"{sign}¥{format_yuan(abs(amount_fen))}"
+
+
+@register.filter
+def yuan_drop(amount_fen: int) -> str:
+    """Return how far below zero an amount in fen is: -1200 → ``¥12.00``."""
+    return yuan(abs(amount_fen))
 
 
 @register.filter
@@ -124,6 +131,13 @@ def here(context: dict[str, Any], **changes: Any) -> str:
 
 
 @register.filter
+def small_picture(name: str | None) -> str:
+    """Return the address of a stored picture's small rendition; ``name`` is its storage name."""
+    return stored_picture(name)
+
+
+@register.filter
 def initial(name: object) -> str:
     """Return the first character of a name, for an avatar without a picture."""
-    return str(name or "").strip()[:1].upper() or "邻"
+    first = str(name or "").strip()[:1].upper()
+    return first if first and not first.isdigit() else "邻"

@@ -1,0 +1,33 @@
+"""The Chinese catalogue: whole, with the same blanks as the English text."""
+
+import re
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+
+BLANK = re.compile(r"%\([a-z_]+\)[sd]|%[sd]")
+CATALOGUE = Path(settings.BASE_DIR) / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[polib.POEntry]:
+    return [entry for entry in polib.pofile(str(CATALOGUE)) if not entry.obsolete]
+
+
+def chinese(entry: polib.POEntry) -> str:
+    return entry.msgstr or "".join(entry.msgstr_plural.values())
+
+
+def test_every_text_is_translated(entries: list[polib.POEntry]) -> None:
+    assert [entry.msgid for entry in entries if not chinese(entry).strip() or entry.fuzzy] == []
+
+
+def test_blanks_are_kept(entries: list[polib.POEntry]) -> None:
+    wrong = [
+        entry.msgid
+        for entry in entries
+        if set(BLANK.findall(chinese(entry))) != set(BLANK.findall(entry.msgid_plural or entry.msgid))
+    ]
+    assert wrong == []
