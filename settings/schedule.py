@@ -9,8 +9,33 @@ from typing import Any
 
 BEAT: dict[str, dict[str, Any]] = {
     "sweep": {"task": "shop.work.tasks.sweep", "schedule": 10.0, "options": {"expires": 30}},
+    "settle_suppliers": {
+        "task": "orders.settlements.tasks.settle_due",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "close_statements": {
+        "task": "orders.settlements.tasks.close_statements",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
+    "close_days": {"task": "shop.ledger.tasks.close_days", "schedule": 600.0, "options": {"expires": 300}},
 }
 
-PERIODIC_WORK: list[str] = []
+PERIODIC_WORK: list[str] = [
+    "orders.settlements.tasks.settle_due",
+    "orders.settlements.tasks.close_statements",
+    "shop.ledger.tasks.close_days",
+]
 
-DUE_WORK: dict[str, str] = {}
+DUE_WORK: dict[str, str] = {
+    "order.expire": "orders.flow.tasks.expire_unpaid",
+    "payment.query": "orders.flow.tasks.query_payment",
+    "payment.close": "orders.flow.tasks.close_payment",
+    "refund.send": "orders.flow.tasks.send_refund",
+    "refund.query": "orders.flow.tasks.query_refund",
+    "supplier_order.receive": "orders.flow.tasks.receive_overdue",
+    "supplier_order.complete": "orders.flow.tasks.complete_due",
+    "aftersale.deadline": "orders.flow.tasks.decide_aftersale",
+    "shipping.upload": "orders.flow.tasks.upload_shipping",
+}

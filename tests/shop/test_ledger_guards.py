@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from shop.ledger import chart
 from shop.ledger.actions import (
+    AlreadyReversed,
     Entry,
     InsufficientFunds,
     KeyReused,
@@ -339,4 +340,23 @@ def test_racing_posts_of_one_key_post_once(rounds: int) -> None:
     assert results.count(1) == 1
     assert Journal.objects.filter(key="other").count() == 1
     assert Account.objects.filter(path=GATEWAY).count() == 1
+    assert verify() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_racing_reversals_reverse_once() -> None:
+    cost = [Entry(chart.platform_channel_cost(), GATEWAY, 4)]
+    with transaction.atomic():
+        journal = post(kind="channel_cost", reference="O1", key="cost", entries=cost, at=AT)
+
+    results = race(
+        *(lambda key=key: reverse(journal=journal, key=f"undo{key}", at=AT) for key in range(4))
+    )
+
+    assert [type(result) for result in results].count(AlreadyReversed) == 3
+    assert [type(result) for result in results].count(Journal) == 1
+    assert balances_fen([GATEWAY, chart.platform_channel_cost()]) == {
+        GATEWAY: 0,
+        chart.platform_channel_cost(): 0,
+    }
     assert verify() == []
