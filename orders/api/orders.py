@@ -1,0 +1,232 @@
+"""Placing orders and following them."""
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders.api.access import visitor_key
+from orders.api.cart import VISITOR, ItemInput, items_of
+from orders.checkout.place import place_order
+from orders.flow.delivery import confirm_receipt
+from orders.flow.reversal import cancel_order
+from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.lifecycle.queries import order_of, orders_of, part_of, with_parts
+from orders.lifecycle.states import OrderState
+from orders.payments.queries import refunds_of
+from orders.shipments.queries import shipments_of
+from shop.api.idempotency import HEADER, answer_once
+from shop.api.pagination import NewestFirst, paged
+from shop.api.throttles import Scoped
+from shop.base.errors import Invalid
+
+
+class PlaceInput(serializers.Serializer[None]):
+    items = ItemInput(many=True, required=False, help_text="Left out: the cart's selected lines.")
+    address = serializers.CharField(max_length=20, help_text="One of my addresses.")
+    note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    expected_payable_fen = serializers.IntegerField(
+        min_value=1, required=False, help_text="From the quote; another price is refused, not charged."
+    )
+
+
+class CancelInput(serializers.Serializer[None]):
+    reason = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+
+
+class LineOutput(serializers.ModelSerializer[OrderLine]):
+    sku = serializers.CharField(source="sku.number")
+    product = serializers.CharField(source="product.number")
+
+    class Meta:
+        model = OrderLine
+        fields = (
+            "line", "sku", "product", "title", "option_text", "quantity", "unit_fen", "discount_fen",
+            "paid_fen", "refunded_quantity", "refunded_fen", "window_ends_at",
+        )
+
+
+class PartOutput(serializers.ModelSerializer[SupplierOrder]):
+    supplier = serializers.CharField(source="supplier.code")
+    supplier_name = serializers.CharField(source="supplier.name")
+    state_label = serializers.CharField(source="get_state_display")
+    lines = LineOutput(many=True)
+
+    class Meta:
+        model = SupplierOrder
+        fields = (
+            "number", "supplier", "supplier_name", "state", "state_label", "goods_fen", "discount_fen",
+            "freight_fen", "payable_fen", "refunded_fen", "shipped_at", "auto_receive_at",
+            "received_at", "completed_at", "lines",
+        )
+
+
+class OrderOutput(serializers.ModelSerializer[Order]):
+    state_label = serializers.CharField(source="get_state_display")
+    supplier_orders = PartOutput(many=True)
+
+    class Meta:
+        model = Order
+        fields = (
+            "number", "state", "state_label", "goods_fen", "discount_fen", "freight_fen",
+            "payable_fen", "paid_fen", "refunded_fen", "recipient_name", "recipient_phone",
+            "region_names", "address_detail", "note", "placed_at", "expires_at", "paid_at",
+            "cancelled_at", "cancel_reason", "completed_at", "supplier_orders",
+        )
+
+
+class ParcelOutput(serializers.Serializer[Any]):
+    number = serializers.CharField()
+    supplier_order = serializers.CharField()
+    carrier = serializers.CharField()
+    tracking_number = serializers.CharField()
+    shipped_at = serializers.DateTimeField()
+    lines = serializers.ListField(child=serializers.DictField())
+    events = serializers.ListField(child=serializers.DictField())
+
+
+class RefundOutput(serializers.Serializer[Any]):
+    number = serializers.CharField()
+    cause = serializers.CharField()
+    reason = serializers.CharField()
+    amount_fen = serializers.IntegerField()
+    freight_fen = serializers.IntegerField()
+    state = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    succeeded_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderDetailOutput(OrderOutput):
+    parcels = ParcelOutput(many=True)
+    refunds = RefundOutput(many=True, source="refunds_shown")
+
+    class Meta(OrderOutput.Meta):
+        fields = (*OrderOutput.Meta.fields, "parcels", "refunds")  # type: ignore[assignment]
+
+
+@extend_schema(
+    methods=["GET"],
+    parameters=[OpenApiParameter("state", str, enum=[str(state) for state in OrderState])],
+    responses=paged(OrderOutput),
+)
+@extend_schema(
+    methods=["POST"], parameters=[HEADER, VISITOR], request=PlaceInput, responses={201: OrderDetailOutput}
+)
+@api_view(["GET", "POST"])
+@permission_classes([IsAuthenticated])
+@throttle_classes([Scoped])
+def order_list(request: Request) -> Response:
+    """My orders, newest first; or place one. Prices come from the shop, never from the body."""
+    if request.method == "POST":
+        return answer_once(request, lambda: (201, _place(request)))
+    pages = NewestFirst()
+    rows = pages.paginate_queryset(with_parts(_in_state(request)), request) or []
+    return pages.get_paginated_response(OrderOutput(rows, many=True).data)
+
+
+@extend_schema(responses=OrderDetailOutput)
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def order_detail(request: Request, number: str) -> Response:
+    """One of my orders with its parts, parcels and refunds."""
+    return Response(_detail(order_of(request.user, number)))
+
+
+@extend_schema(parameters=[HEADER], request=CancelInput, responses=OrderDetailOutput)
+@api_view(["POST"])
+@permission_classes([IsAuthenticated])
+def order_cancel(request: Request, number: str) -> Response:
+    """Cancel what nobody has shipped yet; what was paid goes back."""
+    form = CancelInput(data=request.data)
+    form.is_valid(raise_exception=True)
+
+    def act() -> tuple[int, Any]:
+        order = order_of(request.user, number)
+        reason = form.validated_data["reason"] or str(_("cancelled by the customer"))
+        cancel_order(order=order, actor=_actor(request), reason=reason, now=timezone.now())
+        return 200, _detail(order_of(request.user, number))
+
+    return answer_once(request, act)
+
+
+@extend_schema(request=None, responses=OrderDetailOutput)
+@api_view(["POST"])
+@permission_classes([IsAuthenticated])
+def part_receive(request: Request, number: str, part: str) -> Response:
+    """Confirm that a supplier's part arrived; its return window begins."""
+    with transaction.atomic():
+        order = order_of(request.user, number)
+        supplier_order = part_of(request.user, part)
+        if supplier_order.order_id != order.pk:
+            raise Invalid(_("This parcel belongs to another order."), field="part")
+        confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
+    return Response(_detail(order_of(request.user, number)))
+
+
+def _place(request: Request) -> dict[str, Any]:
+    form = PlaceInput(data=request.data)
+    form.is_valid(raise_exception=True)
+    data = form.validated_data
+    order = place_order(
+        user=request.user,
+        items=items_of(data, request),
+        address_number=data["address"],
+        note=data["note"],
+        visitor_key=visitor_key(request),
+        expected_payable_fen=data.get("expected_payable_fen"),
+        now=timezone.now(),
+    )
+    return _detail(order)
+
+
+def _in_state(request: Request) -> QuerySet[Order]:
+    rows = orders_of(request.user)
+    state = request.query_params.get("state")
+    if not state:
+        return rows
+    if state not in OrderState.values:
+        raise Invalid(
+            _("Choose one of: %(states)s.") % {"states": ", ".join(OrderState.values)}, field="state"
+        )
+    return rows.filter(state=state)
+
+
+def _detail(order: Order) -> dict[str, Any]:
+    row = with_parts(Order.objects.filter(pk=order.pk)).get()
+    part_numbers = {part.pk: part.number for part in row.supplier_orders.all()}
+    row.parcels = [  # type: ignore[attr-defined]
+        {
+            "number": parcel.number,
+            "supplier_order": part_numbers[parcel.supplier_order_id],
+            "carrier": parcel.carrier,
+            "tracking_number": parcel.tracking_number,
+            "shipped_at": parcel.shipped_at,
+            "lines": [
+                {"line": line.order_line.line, "quantity": line.quantity} for line in parcel.lines.all()
+            ],
+            "events": [{"at": event.at, "text": event.text} for event in parcel.events.all()],
+        }
+        for parcel in shipments_of(row)
+    ]
+    row.refunds_shown = list(refunds_of(row))  # type: ignore[attr-defined]
+    # Plain JSON values: an idempotent answer is stored as it is.
+    facts: dict[str, Any] = json.loads(JSONRenderer().render(OrderDetailOutput(row).data))
+    return facts
+
+
+def _actor(request: Request) -> str:
+    return f"user:{request.user.number}"
+
+
+for _scoped in (order_list,):
+    _scoped.cls.throttle_scope = "place_order"

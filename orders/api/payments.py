@@ -1,0 +1,83 @@
+"""Paying an order."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders.flow.payment import query_payment
+from orders.lifecycle.queries import order_of
+from orders.payments.actions import KINDS, start_payment
+from orders.payments.models import Payment
+from orders.payments.queries import payment_of, payments_of
+from shop.accounts.queries import openid_of
+from shop.api.idempotency import HEADER, answer_once_outside
+from shop.api.throttles import Scoped
+from shop.base.errors import NotFound
+
+
+class PayInput(serializers.Serializer[None]):
+    kind = serializers.ChoiceField(
+        choices=KINDS, default="jsapi", help_text="jsapi: inside WeChat; native: a QR code; h5: a page."
+    )
+
+
+class PaymentOutput(serializers.ModelSerializer[Payment]):
+    order_state = serializers.CharField(source="order.state")
+    client_params = serializers.DictField(help_text="For wx.requestPayment, as they are.")
+
+    class Meta:
+        model = Payment
+        fields = (
+            "number", "kind", "amount_fen", "state", "is_applied", "code_url", "client_params",
+            "started_at", "succeeded_at", "order_state",
+        )
+
+
+@extend_schema(methods=["GET"], responses=PaymentOutput(many=True))
+@extend_schema(
+    methods=["POST"], parameters=[HEADER], request=PayInput, responses={201: PaymentOutput}
+)
+@api_view(["GET", "POST"])
+@permission_classes([IsAuthenticated])
+@throttle_classes([Scoped])
+def order_payments(request: Request, number: str) -> Response:
+    """The attempts to pay one of my orders; or begin (go on with) one."""
+    order = order_of(request.user, number)
+    if request.method == "GET":
+        return Response(PaymentOutput(payments_of(order).select_related("order"), many=True).data)
+    form = PayInput(data=request.data)
+    form.is_valid(raise_exception=True)
+    kind = form.validated_data["kind"]
+
+    def act() -> tuple[int, Any]:
+        openid = openid_of(request.user, settings.LINJIA_WECHAT_APP_ID) if kind == "jsapi" else None
+        payment = start_payment(order=order, kind=kind, payer_openid=openid, now=timezone.now())
+        return 201, PaymentOutput(payment).data
+
+    return answer_once_outside(request, act)
+
+
+@extend_schema(request=None, responses=PaymentOutput)
+@api_view(["POST"])
+@permission_classes([IsAuthenticated])
+@throttle_classes([Scoped])
+def payment_check(request: Request, number: str, payment: str) -> Response:
+    """Ask the channel what became of a payment, when its notice is late."""
+    order = order_of(request.user, number)
+    row = payment_of(request.user, payment)
+    if row.order_id != order.pk:
+        raise NotFound(_("There is no such payment."), field="payment")
+    query_payment(number=row.number, now=timezone.now())
+    return Response(PaymentOutput(payment_of(request.user, payment)).data)
+
+
+for _scoped in (order_payments, payment_check):
+    _scoped.cls.throttle_scope = "pay"
