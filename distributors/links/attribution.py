@@ -59,8 +59,11 @@ class StoreFact:
     is_active: bool
     owner_user_id: int
     is_buyers: bool = False
+    grade: str = "standard"
     referrer_store_id: int | None = None
     referrer_store_code: str = ""
+    # Of its distributor; the rates of a sale may depend on it.
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from distributors.stores.states import DISTRIBUTOR, DistributorState
@@ -32,6 +33,8 @@ class Distributor(models.Model):
     grade = models.CharField(_("grade"), max_length=16, default="standard")
     real_name = models.CharField(_("real name"), max_length=40, blank=True)
     introduction = models.CharField(_("introduction"), max_length=300, blank=True)
+    # The code of the store that invited her; the referral itself is bound from it once.
+    referrer_code = models.CharField(_("invited by"), max_length=24, blank=True)
     applied_at = models.DateTimeField(_("applied at"))
     approved_at = models.DateTimeField(_("approved at"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
@@ -70,7 +73,7 @@ class Listing(models.Model):
     title = models.CharField(_("own title"), max_length=120, blank=True)
     reason = models.CharField(_("why I picked it"), max_length=200, blank=True)
     position = models.PositiveIntegerField(_("position"), default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name = _("listing")

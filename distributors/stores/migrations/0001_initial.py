@@ -2,6 +2,7 @@
 
 import distributors.stores.models
 import django.db.models.deletion
+import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
@@ -25,6 +26,7 @@ class Migration(migrations.Migration):
                 ('grade', models.CharField(default='standard', max_length=16, verbose_name='grade')),
                 ('real_name', models.CharField(blank=True, max_length=40, verbose_name='real name')),
                 ('introduction', models.CharField(blank=True, max_length=300, verbose_name='introduction')),
+                ('referrer_code', models.CharField(blank=True, max_length=24, verbose_name='invited by')),
                 ('applied_at', models.DateTimeField(verbose_name='applied at')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved at')),
                 ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended at')),
@@ -58,7 +60,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(blank=True, max_length=120, verbose_name='own title')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='why I picked it')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='catalogue.product')),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='stores.store')),
             ],

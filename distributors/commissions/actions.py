@@ -1,0 +1,272 @@
+"""What can happen to commissions: accrued at payment, settled when due, clawed back at a refund.
+
+``accrue`` and ``claw_back`` return postings, which the conductor posts together with the order's
+others: one lock of accounts per transaction.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from distributors.commissions.models import ClawBack, Commission
+from distributors.commissions.rules import Sale, SaleLine, entitled_after_refund
+from distributors.commissions.rulebook import create_rule, end_rule, supersede_rule
+from distributors.commissions.states import CommissionState
+from shop.base.locks import lock_rows, require_transaction, retry_on_contention
+from shop.ledger import chart
+from shop.ledger.actions import Entry, Posting, post_many
+from shop.notifications.actions import Notice, notify_all
+from shop.states.machine import move, move_many
+
+__all__ = [
+    "accrue",
+    "claw_back",
+    "create_rule",
+    "end_rule",
+    "hold",
+    "release_hold",
+    "set_due",
+    "settle_due",
+    "supersede_rule",
+]
+
+
+def accrue(*, sale: Sale, at: datetime) -> list[Posting]:
+    """Write down what a paid sale earns, frozen; return the posting, or none when it earns nobody.
+
+    Rates, bases and amounts are the order line's own copies. Accruing a sale again writes nothing new.
+    The caller is in a transaction and posts.
+    """
+    require_transaction()
+    rows: list[Commission] = []
+    entries: list[Entry] = []
+    for line in sale.lines:
+        for level, store_id, store_code, rate_bp, amount_fen in _levels(line):
+            if store_id is None or amount_fen == 0:
+                continue
+            rows.append(
+                Commission(
+                    order_number=sale.order_number,
+                    line=line.line,
+                    level=level,
+                    store_id=store_id,
+                    base_fen=line.paid_fen,
+                    rate_bp=rate_bp,
+                    amount_fen=amount_fen,
+                    rule_number=line.rule_number,
+                    accrued_at=at,
+                )
+            )
+            entries.append(
+                Entry(
+                    debit=chart.clearing(sale.order_number),
+                    credit=chart.store_frozen(store_code),
+                    amount_fen=amount_fen,
+                )
+            )
+    if not entries:
+        return []
+    Commission.objects.bulk_create(rows, ignore_conflicts=True)
+    key = f"commission_accrued:{sale.order_number}"
+    return [Posting(chart.JournalKind.COMMISSION_ACCRUED, sale.order_number, key, entries)]
+
+
+def _levels(line: SaleLine) -> list[tuple[int, int | None, str, int, int]]:
+    """Return (level, store id, store code, rate, amount): the two there are, and no third."""
+    return [
+        (1, line.store_id, line.store_code, line.level1_bp, line.level1_fen),
+        (
+            2,
+            line.referrer_store_id,
+            line.referrer_store_code,
+            line.level2_bp,
+            line.level2_fen,
+        ),
+    ]
+
+
+def claw_back(
+    *,
+    order_number: str,
+    refund_number: str,
+    refunded_fen_by_line: Mapping[int, int],
+    at: datetime,
+) -> list[Posting]:
+    """Bring the commissions of these lines down to what the refunds leave of them; return the posting.
+
+    ``refunded_fen_by_line`` is the **cumulative** goods money refunded per line, so any sequence of
+    refunds ends where one refund of the same sum does. Frozen money is taken where it is; settled money
+    out of what is available, and what that cannot cover becomes the store's debt. A refund that was
+    clawed back before changes nothing. The caller is in a transaction, holds the order and posts.
+    """
+    require_transaction()
+    rows = lock_rows(
+        Commission.objects.filter(
+            order_number=order_number, line__in=list(refunded_fen_by_line)
+        ).select_related("store")
+    )
+    done = set(
+        ClawBack.objects.filter(
+            commission__order_number=order_number, refund_number=refund_number
+        ).values_list("commission_id", flat=True)
+    )
+    frozen: dict[str, int] = defaultdict(int)
+    settled: dict[str, int] = defaultdict(int)
+    for row in rows:
+        target_fen = row.amount_fen - entitled_after_refund(
+            base_fen=row.base_fen,
+            refunded_fen=refunded_fen_by_line[row.line],
+            rate_bp=row.rate_bp,
+            amount_fen=row.amount_fen,
+        )
+        take_fen = target_fen - row.clawed_back_fen
+        if take_fen <= 0 or row.pk in done:
+            continue
+        bucket = settled if row.state == CommissionState.SETTLED else frozen
+        bucket[row.store.code] += take_fen
+        _take(row, take_fen, refund_number=refund_number, at=at)
+    return _claw_back_posting(order_number, refund_number, frozen, settled)
+
+
+def _take(row: Commission, take_fen: int, *, refund_number: str, at: datetime) -> None:
+    ClawBack.objects.create(commission=row, refund_number=refund_number, amount_fen=take_fen, at=at)
+    taken_fen = row.clawed_back_fen + take_fen
+    if taken_fen == row.amount_fen:
+        move(
+            row,
+            CommissionState.CLAWED_BACK,
+            actor="system",
+            at=at,
+            reason=refund_number,
+            changes={"clawed_back_fen": taken_fen},
+        )
+    else:
+        Commission.objects.filter(pk=row.pk).update(clawed_back_fen=taken_fen)
+        row.clawed_back_fen = taken_fen
+
+
+def _claw_back_posting(
+    order_number: str, refund_number: str, frozen: Mapping[str, int], settled: Mapping[str, int]
+) -> list[Posting]:
+    clearing = chart.clearing(order_number)
+    entries = [
+        Entry(debit=chart.store_frozen(code), credit=clearing, amount_fen=fen)
+        for code, fen in sorted(frozen.items())
+    ] + [
+        Entry(
+            debit=chart.store_available(code),
+            credit=clearing,
+            amount_fen=fen,
+            debit_rest=chart.store_debt(code),
+        )
+        for code, fen in sorted(settled.items())
+    ]
+    if not entries:
+        return []
+    key = f"commission_clawed_back:{refund_number}"
+    return [Posting(chart.JournalKind.COMMISSION_CLAWED_BACK, order_number, key, entries)]
+
+
+def hold(
+    *, order_number: str, line: int, reason: str, at: datetime, actor: str = "system"
+) -> int:
+    """Keep a line's frozen commissions from being settled while a case is open; return how many."""
+    return _move_line(
+        order_number, line, CommissionState.FROZEN, CommissionState.HELD, reason, at, actor
+    )
+
+
+def release_hold(
+    *, order_number: str, line: int, reason: str, at: datetime, actor: str = "system"
+) -> int:
+    """Let held commissions of a line go on towards settlement; return how many."""
+    return _move_line(
+        order_number, line, CommissionState.HELD, CommissionState.FROZEN, reason, at, actor
+    )
+
+
+def _move_line(
+    order_number: str, line: int, source: str, to: str, reason: str, at: datetime, actor: str
+) -> int:
+    rows = Commission.objects.filter(order_number=order_number, line=line, state=source)
+    moved = move_many(
+        Commission,
+        rows.values_list("pk", flat=True),
+        source=source,
+        to=to,
+        actor=actor,
+        at=at,
+        reason=reason,
+    )
+    return len(moved)
+
+
+def set_due(*, order_number: str, lines: Iterable[int], due_at: datetime) -> int:
+    """Say when these lines' commissions may be settled: their return window is over. Returns how many.
+
+    Only commissions without a due time are touched; held ones keep waiting until they are released.
+    """
+    rows = Commission.objects.filter(order_number=order_number, line__in=list(lines), due_at=None)
+    return rows.filter(state__in=[CommissionState.FROZEN, CommissionState.HELD]).update(due_at=due_at)
+
+
+# One statement: claim what is due, settle it, note the history. Rows that another worker or a refund
+# holds are skipped and come next time.
+_SETTLE = """
+WITH due AS (
+    SELECT id FROM commissions_commission
+    WHERE state = 'frozen' AND due_at <= %(now)s
+    ORDER BY due_at, id LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+), settled AS (
+    UPDATE commissions_commission c SET state = 'settled', settled_at = %(now)s
+    FROM due WHERE c.id = due.id
+    RETURNING c.id, c.order_number, c.line, c.level, c.store_id,
+              c.amount_fen - c.clawed_back_fen AS left_fen
+), history AS (
+    INSERT INTO states_statechange (subject, source, target, actor, reason, at)
+    SELECT 'commission:' || id, 'frozen', 'settled', 'system', '', %(now)s FROM settled
+)
+SELECT s.order_number, s.line, s.level, s.left_fen, st.code, d.user_id
+FROM settled s
+JOIN stores_store st ON st.id = s.store_id
+JOIN stores_distributor d ON d.id = st.distributor_id
+ORDER BY s.id
+"""
+
+
+@retry_on_contention()
+def settle_due(*, limit: int, now: datetime) -> int:
+    """Settle up to ``limit`` due commissions: frozen → debt first, then available. Returns how many.
+
+    A fixed number of statements whatever the limit, which also bounds the memory. Safe to run twice
+    and at the same time: a row is claimed once, and a journal's key names its commission for ever.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_SETTLE, {"now": now, "limit": limit})
+            rows = cursor.fetchall()
+        postings = []
+        earned: dict[int, int] = defaultdict(int)
+        for order_number, line, level, left_fen, code, user_id in rows:
+            entry = Entry(
+                debit=chart.store_frozen(code),
+                credit=chart.store_available(code),
+                amount_fen=left_fen,
+                credit_first=chart.store_debt(code),
+            )
+            key = f"commission_settled:{order_number}:{line}:{level}"
+            kind = chart.JournalKind.COMMISSION_SETTLED
+            postings.append(Posting(kind, order_number, key, [entry]))
+            earned[user_id] += left_fen
+        post_many(postings=postings, at=now)
+        notify_all(
+            notices=[
+                Notice(user_id, "commission_settled", {"amount_fen": fen})
+                for user_id, fen in earned.items()
+            ],
+            at=now,
+        )
+    return len(rows)
