@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.payments.rules import REFUNDS_MAX
 from orders.payments.states import PAYMENT, REFUND, PaymentState, RefundState
 from shop.base.numbers import new_number
 
@@ -35,8 +36,14 @@ class Payment(models.Model):
     prepay_id = models.CharField(max_length=128, blank=True)
     code_url = models.CharField(max_length=200, blank=True)
     client_params = models.JSONField(default=dict, blank=True)
+    # Set when the gateway took money twice under one number: that number; this row is the second time.
+    gateway_number = models.CharField(_("number at the gateway"), max_length=32, blank=True)
     transaction_id = models.CharField(_("gateway's transaction"), max_length=64, blank=True)
     payer_openid = models.CharField(max_length=64, blank=True)
+    # Kept under the order's lock: what all refunds of this payment ask for, and how many there are.
+    refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
+    refund_count = models.PositiveSmallIntegerField(_("refunds"), default=0)
+    fail_reason = models.CharField(_("why it failed"), max_length=200, blank=True)
     started_at = models.DateTimeField(_("started at"))
     succeeded_at = models.DateTimeField(_("succeeded at"), null=True, blank=True)
 
@@ -46,8 +53,24 @@ class Payment(models.Model):
         indexes = [models.Index(fields=["order", "-id"])]
         constraints = [
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(refunded_fen__gte=0, refunded_fen__lte=F("amount_fen")),
+                name="payment_refunds_within",
+            ),
+            # The channel's own ceiling of partial refunds.
+            models.CheckConstraint(
+                condition=Q(refund_count__lte=REFUNDS_MAX), name="payment_refunds_counted"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_applied=False) | Q(state="succeeded"), name="payment_applied_is_paid"
+            ),
             models.UniqueConstraint(
                 fields=["order"], condition=Q(is_applied=True), name="payment_applied_once"
+            ),
+            models.UniqueConstraint(
+                fields=["order", "gateway", "kind", "payer_openid"],
+                condition=Q(state="started"),
+                name="payment_one_open",
             ),
             models.UniqueConstraint(
                 fields=["gateway", "transaction_id"],
@@ -87,6 +110,8 @@ class Refund(models.Model):
     )
     gateway_refund_id = models.CharField(_("gateway's refund"), max_length=64, blank=True)
     requested_at = models.DateTimeField(_("requested at"))
+    # When it may be sent: the channel wants refunds of one payment apart.
+    send_at = models.DateTimeField(_("send at"))
     succeeded_at = models.DateTimeField(_("succeeded at"), null=True, blank=True)
     fail_reason = models.CharField(_("why it failed"), max_length=200, blank=True)
 

@@ -40,3 +40,19 @@ STATEMENT = Table(
         StatementState.PAID: (),
     },
 )
+
+
+class SupplierPayoutState(models.TextChoices):
+    STARTED = "started", _("started")
+    PAID = "paid", _("paid")
+    FAILED = "failed", _("failed")
+
+
+SUPPLIER_PAYOUT = Table(
+    "supplier_payout",
+    {
+        SupplierPayoutState.STARTED: (SupplierPayoutState.PAID, SupplierPayoutState.FAILED),
+        SupplierPayoutState.PAID: (),
+        SupplierPayoutState.FAILED: (),
+    },
+)

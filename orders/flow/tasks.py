@@ -1,0 +1,95 @@
+"""Handlers of the trade's due work: each fetches by number and calls one function.
+
+Safe to run twice. ``now`` is the database's clock. What raises is tried again, later and later.
+"""
+
+from datetime import datetime, timedelta
+
+from orders.flow import aftersale, delivery, payment, reversal, shipping
+from orders.lifecycle.models import Order
+from orders.payments.models import Payment, Refund
+from orders.payments.refunds import query_later
+from orders.payments.refunds import send_refund as send_to_gateway
+from orders.payments.states import PaymentState, RefundState
+from shop.gateways.contract import GatewayUnknown
+from shop.gateways.registry import gateway_named
+
+# How long after its end an order waits for a gateway that does not answer.
+PATIENCE = timedelta(minutes=5)
+
+
+def expire_unpaid(*, subject: str, now: datetime) -> None:
+    """The time to pay is over: ask the gateway a last time, then give the order up."""
+    order = Order.objects.filter(number=subject).first()
+    if order is None:
+        return
+    if now >= order.expires_at:
+        started = Payment.objects.filter(order=order, state=PaymentState.STARTED)
+        for number in started.values_list("number", flat=True):
+            try:
+                payment.query_payment(number=number, now=now)
+            except GatewayUnknown:
+                # Goods are not kept for a silent gateway: what was paid after all is sent back.
+                if now < order.expires_at + PATIENCE:
+                    raise
+    reversal.expire_order(number=subject, now=now)
+
+
+def query_payment(*, subject: str, now: datetime) -> None:
+    """Ask what became of a payment whose notice has not come."""
+    try:
+        payment.query_payment(number=subject, now=now)
+    except GatewayUnknown:
+        payment.query_later(number=subject, now=now)
+
+
+def close_payment(*, subject: str, now: datetime) -> None:
+    """Make a payment we gave up unpayable."""
+    payment.close_payment(number=subject, now=now)
+
+
+def send_refund(*, subject: str, now: datetime) -> None:
+    """Ask the gateway to give money back; take its answer in when it is final at once.
+
+    When nobody can tell what became of it, the query that is due then finds out.
+    """
+    try:
+        answer = send_to_gateway(number=subject, now=now)
+    except GatewayUnknown:
+        return
+    if answer is not None and answer.state != "processing":
+        rail = Refund.objects.values_list("payment__gateway", flat=True).get(number=subject)
+        reversal.confirm_refund(gateway_name=rail, state=answer, now=now)
+
+
+def query_refund(*, subject: str, now: datetime) -> None:
+    """Ask what became of a refund that was sent."""
+    refund = Refund.objects.filter(number=subject).select_related("payment").first()
+    if refund is None or refund.state != RefundState.SENT:
+        return
+    try:
+        answer = gateway_named(refund.payment.gateway).query_refund(subject)
+    except GatewayUnknown:
+        query_later(refund, now)
+        return
+    reversal.confirm_refund(gateway_name=refund.payment.gateway, state=answer, now=now)
+
+
+def receive_overdue(*, subject: str, now: datetime) -> None:
+    """A shipped supplier order counts as received."""
+    delivery.receive_overdue(number=subject, now=now)
+
+
+def complete_due(*, subject: str, now: datetime) -> None:
+    """Return windows of a supplier order have passed."""
+    delivery.complete_supplier_order(number=subject, now=now)
+
+
+def decide_aftersale(*, subject: str, now: datetime) -> None:
+    """Somebody's time to answer a case is over."""
+    aftersale.decide_overdue(number=subject, now=now)
+
+
+def upload_shipping(*, subject: str, now: datetime) -> None:
+    """Tell WeChat about a parcel."""
+    shipping.upload_shipping(number=subject, now=now)

@@ -1,0 +1,254 @@
+"""Asking for money, and writing down what the gateway said about it.
+
+What a payment *means* for the order is decided in ``orders.flow``; here are only the rows.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from orders.lifecycle.models import Order
+from orders.lifecycle.states import OrderState
+from orders.payments.models import GatewayNotice, Payment
+from orders.payments.rules import MISMATCH
+from orders.payments.states import PaymentState
+from shop.base.errors import Conflict, Invalid
+from shop.base.locks import lock_rows, require_transaction, retry_on_contention
+from shop.gateways.contract import (
+    Collection,
+    CollectResult,
+    GatewayRefused,
+    GatewayUnknown,
+    Notice,
+)
+from shop.gateways.registry import gateway_named
+from shop.states.machine import move
+from shop.work import actions as work
+
+KINDS = ("jsapi", "native", "h5")
+_DESCRIPTION_LENGTH_MAX = 40
+
+
+class NotPayable(Conflict):
+    """The order cannot be paid (any more)."""
+
+    code = "order_not_payable"
+
+
+class PaymentUnknown(Conflict):
+    """The channel did not answer; asking again goes on with the same payment."""
+
+    code = "payment_unknown"
+
+
+class PaymentRefused(Conflict):
+    """The channel refused to collect; ``extra["gateway_code"]`` is its own word."""
+
+    code = "payment_refused"
+
+
+class NoticeMismatch(Invalid):
+    """A proven notice speaks against our own records; it is kept, and changes nothing."""
+
+    code = "notice_mismatch"
+
+
+def start_payment(*, order: Order, kind: str, payer_openid: str | None, now: datetime) -> Payment:
+    """Return a payment of the order that the customer can go on with.
+
+    An open payment of the same kind and payer is used again. The intent and its number are committed
+    before the channel is asked, and asking again uses the same number, so a lost answer costs nothing.
+
+    Raises ``Invalid`` for an unknown kind or a missing openid, :class:`NotPayable`,
+    :class:`PaymentUnknown` (try again), :class:`PaymentRefused` (try again or another way).
+    """
+    if kind not in KINDS:
+        raise Invalid(_("Choose one of: %(kinds)s.") % {"kinds": ", ".join(KINDS)}, field="kind")
+    if kind == "jsapi" and not payer_openid:
+        raise Invalid(
+            _("Paying inside WeChat needs your WeChat identity. Sign in with WeChat first."),
+            field="payer_openid",
+        )
+    openid = payer_openid or ""
+    payment = _intend(order=order, kind=kind, payer_openid=openid if kind == "jsapi" else "", now=now)
+    if payment.prepay_id or payment.code_url:
+        return payment
+    try:
+        answer = gateway_named(payment.gateway).collect(_collection(payment))
+    except GatewayUnknown as error:
+        raise PaymentUnknown(
+            _("The payment channel did not answer. Nothing was charged; please try again."),
+            extra={"payment": payment.number},
+        ) from error
+    except GatewayRefused as error:
+        _record_refusal(payment=payment, error=error, now=now)
+        raise PaymentRefused(
+            _("The payment channel refused. Please try again, or choose another way to pay."),
+            extra={"payment": payment.number, "gateway_code": error.code},
+        ) from error
+    return _record_answer(payment=payment, answer=answer)
+
+
+@retry_on_contention()
+def _intend(*, order: Order, kind: str, payer_openid: str, now: datetime) -> Payment:
+    # Durable: the number must be committed before the channel hears it.
+    with transaction.atomic(durable=True):
+        (locked,) = lock_rows(Order.objects.filter(pk=order.pk))
+        if locked.state != OrderState.PLACED:
+            raise NotPayable(
+                _("This order is not waiting for payment; it is “%(state)s”.")
+                % {"state": locked.get_state_display()},
+                extra={"state": locked.state},
+            )
+        if now >= locked.expires_at:
+            raise NotPayable(
+                _("The time to pay is over. Please place the order again."), extra={"state": locked.state}
+            )
+        facts = {
+            "order": locked,
+            "gateway": settings.LINJIA_GATEWAY,
+            "kind": kind,
+            "payer_openid": payer_openid,
+        }
+        payment = Payment.objects.filter(**facts, state=PaymentState.STARTED).first()
+        if payment is None:
+            payment = Payment.objects.create(**facts, amount_fen=locked.payable_fen, started_at=now)
+            work.remember(
+                what="payment.query",
+                subject=payment.number,
+                due_at=now + timedelta(seconds=settings.LINJIA_QUERY_SECONDS),
+            )
+    return payment
+
+
+def _collection(payment: Payment) -> Collection:
+    order = payment.order
+    first = order.lines.order_by("line").first()
+    title = first.title if first else order.number
+    return Collection(
+        number=payment.number,
+        amount_fen=payment.amount_fen,
+        description=title[:_DESCRIPTION_LENGTH_MAX],
+        expires_at=order.expires_at,
+        payer_openid=payment.payer_openid or None,
+        kind=payment.kind,  # type: ignore[arg-type]
+    )
+
+
+def _record_answer(*, payment: Payment, answer: CollectResult) -> Payment:
+    facts = {
+        "prepay_id": answer.prepay_id,
+        "code_url": answer.code_url,
+        "client_params": answer.client_params,
+    }
+    Payment.objects.filter(pk=payment.pk, order=payment.order_id).update(**facts)
+    payment.refresh_from_db()
+    return payment
+
+
+def _record_refusal(*, payment: Payment, error: GatewayRefused, now: datetime) -> None:
+    with transaction.atomic():
+        (locked,) = lock_rows(Payment.objects.filter(pk=payment.pk))
+        if locked.state == PaymentState.STARTED:
+            move(
+                locked,
+                PaymentState.FAILED,
+                actor="system",
+                at=now,
+                reason=str(error)[:300],
+                changes={"fail_reason": str(error)[:200]},
+            )
+            # "Refused" may mean "paid already": the truth is asked for once more.
+            work.remember(what="payment.query", subject=payment.number, due_at=now)
+
+
+def record_success(
+    *, payment: Payment, transaction_id: str, payer_openid: str, is_applied: bool, paid_at: datetime, now: datetime
+) -> None:
+    """Move a locked payment to ``succeeded``; ``is_applied`` when its money pays the order.
+
+    Raises ``StateConflict`` when it succeeded before.
+    """
+    require_transaction()
+    move(
+        payment,
+        PaymentState.SUCCEEDED,
+        actor="system",
+        at=now,
+        changes={
+            "transaction_id": transaction_id,
+            "payer_openid": payer_openid or payment.payer_openid,
+            "is_applied": is_applied,
+            "succeeded_at": paid_at,
+        },
+    )
+    work.forget(what="payment.query", subject=payment.number)
+
+
+def give_up(*, order: Order, reason: str, now: datetime) -> list[Payment]:
+    """Expire the open payments of a locked order and have them closed at the gateway; return them.
+
+    The closing is work of its own: it happens after the commit, outside any transaction.
+    """
+    require_transaction()
+    payments = lock_rows(Payment.objects.filter(order=order, state=PaymentState.STARTED))
+    for payment in payments:
+        move(payment, PaymentState.EXPIRED, actor="system", at=now, reason=reason)
+        work.forget(what="payment.query", subject=payment.number)
+        work.remember(what="payment.close", subject=payment.number, due_at=now)
+    return payments
+
+
+def record_notice(*, gateway: str, notice: Notice, now: datetime) -> GatewayNotice | None:
+    """Store a proven notice raw; None when this event was stored before.
+
+    Call it inside the transaction that applies the notice: a rival with the same event waits for that
+    one to end. Raises :class:`NoticeMismatch` when the event is known with other content.
+    """
+    require_transaction()
+    row = GatewayNotice(
+        gateway=gateway,
+        event_id=notice.event_id,
+        kind=notice.kind,
+        number=notice.number,
+        state=notice.state,
+        amount_fen=notice.amount_fen,
+        raw=notice.raw,
+        received_at=now,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        seen = GatewayNotice.objects.filter(gateway=gateway, event_id=notice.event_id).first()
+        if seen is None:
+            raise
+        same = (seen.kind, seen.number, seen.state, seen.amount_fen) == (
+            notice.kind,
+            notice.number,
+            notice.state,
+            notice.amount_fen,
+        )
+        if not same or seen.outcome.startswith(MISMATCH):
+            raise mismatch_error(seen.outcome if same else f"{MISMATCH}:event") from None
+        return None
+    return row
+
+
+def note_outcome(*, notice: GatewayNotice | None, outcome: str) -> None:
+    """Write down what a notice led to; the only field of it that may be written later, and only once."""
+    if notice is not None:
+        GatewayNotice.objects.filter(pk=notice.pk).update(outcome=outcome)
+        notice.outcome = outcome
+
+
+def mismatch_error(outcome: str) -> NoticeMismatch:
+    """Return the refusal for a notice with such an outcome."""
+    what = outcome.partition(":")[2] or "content"
+    return NoticeMismatch(
+        _("This notice does not fit our records (%(what)s); nothing was changed.") % {"what": what},
+        field=what,
+        extra={"outcome": outcome},
+    )

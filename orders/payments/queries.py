@@ -1,0 +1,69 @@
+"""What can be asked about money in and money back."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet, Sum
+
+from orders.lifecycle.models import Order
+from orders.payments.models import GatewayNotice, Payment, Refund
+from orders.payments.states import PaymentState, RefundState
+from shop.accounts.models import User
+from shop.base.errors import NotFound
+from django.utils.translation import gettext_lazy as _
+
+PENDING_REFUNDS = (RefundState.REQUESTED, RefundState.SENT, RefundState.FAILED)
+"""Refunds whose money is still with us."""
+
+
+def payments_of(order: Order) -> QuerySet[Payment]:
+    """Return an order's attempts to pay, newest first."""
+    return Payment.objects.filter(order=order).order_by("-pk")
+
+
+def payment_of(user: User, number: str) -> Payment:
+    """Return one of the user's payments. Raises ``NotFound``."""
+    payment = (
+        Payment.objects.select_related("order").filter(order__user=user, number=number).first()
+    )
+    if payment is None:
+        raise NotFound(_("There is no such payment."), field="number")
+    return payment
+
+
+def applied_payment(order: Order) -> Payment | None:
+    """Return the payment that paid the order, if it is paid."""
+    return Payment.objects.filter(order=order, is_applied=True).first()
+
+
+def refunds_of(order: Order) -> QuerySet[Refund]:
+    """Return an order's refunds, newest first, with their lines."""
+    return Refund.objects.filter(order=order).order_by("-pk").prefetch_related("lines__order_line")
+
+
+def has_pending_refund(order: Order) -> bool:
+    """Return whether money of the order is still on its way back."""
+    return Refund.objects.filter(order=order, state__in=PENDING_REFUNDS).exists()
+
+
+def pending_refund_fen(order: Order) -> int:
+    """Return what is asked for and has not yet reached the customer, in fen."""
+    pending = Refund.objects.filter(order=order, state__in=PENDING_REFUNDS)
+    return int(pending.aggregate(fen=Sum("amount_fen"))["fen"] or 0)
+
+
+def failed_refunds() -> QuerySet[Refund]:
+    """Return refunds that wait for a person, oldest first."""
+    return Refund.objects.filter(state=RefundState.FAILED).select_related("order").order_by("pk")
+
+
+def notices_about(numbers: Sequence[str]) -> QuerySet[GatewayNotice]:
+    """Return the notices that spoke of these payments or refunds, oldest first."""
+    return GatewayNotice.objects.filter(number__in=numbers).order_by("pk")
+
+
+def query_pause(*, since: datetime, now: datetime, least: timedelta) -> timedelta:
+    """Return how long to wait before asking again: as long as it has been open, at most ten minutes."""
+    return min(max(now - since, least), timedelta(minutes=10))
+
+

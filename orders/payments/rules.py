@@ -1,0 +1,52 @@
+"""What a notice must match, and what may be given back. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# The channel's ceiling of refunds for one payment.
+REFUNDS_MAX = 50
+
+MISMATCH = "mismatch"
+"""How the outcome of a notice begins that speaks against our own records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a gateway says about a payment or a refund; empty texts are not said."""
+
+    number: str
+    amount_fen: int
+    transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What our own records say; an empty transaction is not known yet."""
+
+    number: str
+    amount_fen: int
+    transaction_id: str = ""
+
+
+def mismatch(claim: Claim, expected: Expected | None) -> str:
+    """Return what does not fit (``mismatch:amount``), or an empty text when everything does.
+
+    ``expected`` is None when we know nothing under that number.
+    """
+    if expected is None or claim.number != expected.number:
+        return f"{MISMATCH}:number"
+    ours, theirs = expected.transaction_id, claim.transaction_id
+    if ours and theirs and ours != theirs:
+        return f"{MISMATCH}:transaction_id"
+    if claim.amount_fen != expected.amount_fen:
+        return f"{MISMATCH}:amount"
+    return ""
+
+
+def next_refund_at(now: datetime, earlier: Sequence[datetime], spacing: timedelta) -> datetime:
+    """Return when the next refund of a payment may be sent: the channel wants them apart.
+
+    ``earlier`` are the times for which the other refunds of the same payment were planned.
+    """
+    return max([now, *(at + spacing for at in earlier)])

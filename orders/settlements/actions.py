@@ -1,0 +1,192 @@
+"""What suppliers earn: accrue at payment, deduct at refund, settle when due."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.settlements.models import Deduction, Earning
+from orders.settlements.rules import kept_after_refund
+from orders.settlements.states import EarningState
+from shop.base.locks import lock_rows, require_transaction, retry_on_contention
+from shop.ledger import chart
+from shop.ledger.actions import Entry, Posting, post_many
+from shop.states.machine import move, move_many
+
+
+def accrue(*, order: Order, at: datetime) -> list[Posting]:
+    """Write down what each supplier earns from a paid order; return the postings, one per supplier.
+
+    One earning per line and one for the freight. The caller holds the order's lock and posts.
+    """
+    require_transaction()
+    postings: list[Posting] = []
+    earnings: list[Earning] = []
+    parts = SupplierOrder.objects.filter(order=order).select_related("supplier").order_by("pk")
+    lines_of: dict[int, list[OrderLine]] = defaultdict(list)
+    for line in OrderLine.objects.filter(order=order).order_by("line"):
+        lines_of[line.supplier_order_id].append(line)
+    for part in parts:
+        owed = [(line, line.supplier_fen) for line in lines_of[part.pk]] + [(None, part.freight_fen)]
+        made = [
+            Earning(
+                order=order,
+                supplier_order=part,
+                supplier=part.supplier,
+                order_line=line,
+                amount_fen=fen,
+                accrued_at=at,
+            )
+            for line, fen in owed
+            if fen > 0
+        ]
+        earnings += made
+        total_fen = sum(earning.amount_fen for earning in made)
+        if total_fen:
+            entry = Entry(
+                debit=chart.clearing(order.number),
+                credit=chart.supplier_frozen(part.supplier.code),
+                amount_fen=total_fen,
+            )
+            key = f"supplier_accrued:{part.number}"
+            postings.append(Posting(chart.JournalKind.SUPPLIER_ACCRUED, order.number, key, [entry]))
+    Earning.objects.bulk_create(earnings)
+    return postings
+
+
+def deduct(*, order: Order, refund_number: str, at: datetime) -> list[Posting]:
+    """Bring every earning of the order down to what its refunds leave of it; return the posting.
+
+    Reads the cumulative counters of the order's lines and parts, which the caller has raised under
+    the order's lock; the target depends on them alone, not on how the refund was cut. Frozen money is
+    taken where it is; settled money from what is available, the rest becomes the supplier's debt.
+    """
+    require_transaction()
+    frozen: dict[str, int] = defaultdict(int)
+    settled: dict[str, int] = defaultdict(int)
+    for earning in _locked_earnings(order):
+        take_fen = earning.amount_fen - earning.deducted_fen - _target(earning)
+        if take_fen <= 0:
+            continue
+        bucket = frozen if earning.state == EarningState.FROZEN else settled
+        bucket[earning.supplier.code] += take_fen
+        _take(earning, take_fen, refund_number=refund_number, at=at)
+    clearing = chart.clearing(order.number)
+    entries = [
+        Entry(debit=chart.supplier_frozen(code), credit=clearing, amount_fen=fen)
+        for code, fen in sorted(frozen.items())
+    ] + [
+        Entry(
+            debit=chart.supplier_available(code),
+            credit=clearing,
+            amount_fen=fen,
+            debit_rest=chart.supplier_debt(code),
+        )
+        for code, fen in sorted(settled.items())
+    ]
+    if not entries:
+        return []
+    key = f"supplier_deducted:{refund_number}"
+    return [Posting(chart.JournalKind.SUPPLIER_DEDUCTED, order.number, key, entries)]
+
+
+def _locked_earnings(order: Order) -> list[Earning]:
+    return lock_rows(
+        Earning.objects.filter(order=order).select_related("order_line", "supplier_order", "supplier")
+    )
+
+
+def _target(earning: Earning) -> int:
+    line = earning.order_line
+    if line is None:
+        return earning.amount_fen - earning.supplier_order.freight_refunded_fen
+    return kept_after_refund(
+        amount_fen=earning.amount_fen, paid_fen=line.paid_fen, refunded_fen=line.refunded_fen
+    )
+
+
+def _take(earning: Earning, take_fen: int, *, refund_number: str, at: datetime) -> None:
+    Deduction.objects.create(
+        order_id=earning.order_id,
+        earning=earning,
+        refund_number=refund_number,
+        amount_fen=take_fen,
+        at=at,
+    )
+    taken_fen = earning.deducted_fen + take_fen
+    if taken_fen == earning.amount_fen:
+        move(
+            earning,
+            EarningState.DEDUCTED,
+            actor="system",
+            at=at,
+            reason=refund_number,
+            changes={"deducted_fen": taken_fen},
+        )
+    else:
+        Earning.objects.filter(pk=earning.pk).update(deducted_fen=taken_fen)
+
+
+def set_due(
+    *, order: Order, line_ids: Iterable[int], freight_of: Iterable[int] = (), due_at: datetime
+) -> int:
+    """Say when the earnings of these lines, and the freight of these supplier orders, are settled.
+
+    Only frozen earnings without a due time are touched; returns how many.
+    """
+    mine = Earning.objects.filter(order=order, state=EarningState.FROZEN, due_at=None)
+    of_lines = mine.filter(order_line_id__in=list(line_ids)).update(due_at=due_at)
+    of_freight = mine.filter(order_line=None, supplier_order_id__in=list(freight_of))
+    return of_lines + of_freight.update(due_at=due_at)
+
+
+@retry_on_contention()
+def settle_due(*, limit: int, now: datetime) -> int:
+    """Settle up to ``limit`` due earnings: frozen → debt first, then available. Returns how many.
+
+    Rows another worker or a refund holds are skipped and come next time.
+    """
+    with transaction.atomic():
+        due = Earning.objects.filter(state=EarningState.FROZEN, due_at__lte=now)
+        ids = list(
+            due.order_by("due_at", "pk")
+            .select_for_update(of=("self",), no_key=True, skip_locked=True)
+            .values_list("pk", flat=True)[:limit]
+        )
+        if not ids:
+            return 0
+        rows = (
+            Earning.objects.filter(pk__in=ids)
+            .annotate(
+                code=F("supplier__code"),
+                number=F("order__number"),
+                part=F("supplier_order__number"),
+                line=F("order_line__line"),
+            )
+            .order_by("pk")
+        )
+        postings = [_settlement(row) for row in rows]
+        move_many(
+            Earning, ids, source=EarningState.FROZEN, to=EarningState.SETTLED, actor="system", at=now
+        )
+        Earning.objects.filter(pk__in=ids).update(settled_at=now)
+        post_many(postings=postings, at=now)
+    return len(ids)
+
+
+def _settlement(row: Earning) -> Posting:
+    code, line = row.code, row.line  # type: ignore[attr-defined]
+    number, part = row.number, row.part  # type: ignore[attr-defined]
+    entry = Entry(
+        debit=chart.supplier_frozen(code),
+        credit=chart.supplier_available(code),
+        amount_fen=row.amount_fen - row.deducted_fen,
+        credit_first=chart.supplier_debt(code),
+    )
+    key = f"supplier_settled:{part}:{line if line is not None else 'freight'}"
+    return Posting(chart.JournalKind.SUPPLIER_SETTLED, number, key, [entry])
+
+
