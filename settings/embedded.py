@@ -88,12 +88,18 @@ class Place:
         return f"unix://{self.sockets}/valkey.sock?db={number}"
 
 
+def home() -> Path:
+    """The folder of everything this project keeps on this machine: LINJIA_HOME, else `.linjia` beside the code."""
+    folder = Path(os.environ.get("LINJIA_HOME", "").strip() or PROJECT / ".linjia").expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def place(kind: str) -> Place:
     """The place of the servers of one kind: `run`, or `test` whose data may be lost at any time."""
-    home = Path(os.environ.get("LINJIA_HOME", "").strip() or PROJECT / ".linjia").expanduser().absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    folder = home()
     account = _account()
-    base = home if account is None or _can_enter(home, account) else _outside(home)
+    base = folder if account is None or _can_enter(folder, account) else _outside(folder)
     root = base / kind
     sockets = root / "sockets"
     if len(str(sockets)) > _SOCKET_LENGTH_MAX:
@@ -128,9 +134,9 @@ def _can_enter(folder: Path, account: tuple[int, int]) -> bool:
     return True
 
 
-def _outside(home: Path) -> Path:
+def _outside(private: Path) -> Path:
     """A folder under /var/lib for a home the account cannot reach; a token in the home keeps the two together."""
-    token_file = home / "servers"
+    token_file = private / "servers"
     if not token_file.exists():
         token_file.write_text(secrets.token_hex(8), encoding="ascii")
     folder = Path("/var/lib/linjia") / token_file.read_text(encoding="ascii").strip()

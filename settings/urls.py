@@ -1,10 +1,10 @@
 """Every address, assembled from the floors. Modules are named, not imported."""
 
 from django.conf import settings
-from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
 from django.utils.module_loading import import_string
+from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from settings.building import loadable
@@ -21,6 +21,8 @@ urlpatterns = [
     *(path("api/v1/", include(module)) for module in loadable(API)),
     *(path("supplier/", import_string("shop.panel.site.supplier_site").urls) for _module in loadable(["shop.panel.site"])),
     *(path("", include(module)) for module in loadable(PAGES)),
-    # Uploaded pictures, while no web server or storage service in front does it.
-    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
+
+if settings.LINJIA_SERVE_MEDIA:
+    # Uploaded pictures, while no web server or storage service in front does it.
+    urlpatterns.append(path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}))
