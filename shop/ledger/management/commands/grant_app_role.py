@@ -46,7 +46,10 @@ class Command(BaseCommand):
         found = cursor.fetchone()
         if found:
             if found[0]:
-                raise CommandError(f"{role} has the owner's rights, which no grant can narrow.")
+                raise CommandError(
+                    f"{role} has the rights of the user who runs this. Run it as the tables' owner, "
+                    f"and let {role} be another, plain role."
+                )
             return True
         cursor.execute(
             "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
