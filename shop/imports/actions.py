@@ -34,11 +34,11 @@ STOCK_SOURCE = "import"
 
 _DRAFT_COLUMNS = {"category": "category", "code": "sku", "option_names": "option1_name", "option_values": "option1_value"}
 _PRICE_COLUMNS = {
-    "supply_fen": "supply price",
+    "supply_fen": "supply",
     "retail_fen": "price",
-    "floor_fen": "floor price",
-    "ceiling_fen": "ceiling price",
-    "compare_at_fen": "compare-at price",
+    "floor_fen": "floor",
+    "ceiling_fen": "ceiling",
+    "compare_at_fen": "compare_at",
 }
 
 
@@ -104,7 +104,7 @@ def import_catalogue(
         )
         problems = [_row_problem(one, parsed) for one in wrong]
         if not problems:
-            problems = _price_and_count(parsed.goods, loaded, supply_rate_bp=supply_rate_bp, at=now)
+            problems = _price_and_count(parsed, loaded, supply_rate_bp=supply_rate_bp, at=now)
         published = 0
         if publish and not problems:
             published = _publish(parsed.goods, loaded, actor=actor, at=now)
@@ -136,12 +136,12 @@ def _report(
 
 
 def _price_and_count(
-    goods: Sequence[Goods], loaded: Sequence[Loaded], *, supply_rate_bp: int, at: datetime
+    parsed: Parsed, loaded: Sequence[Loaded], *, supply_rate_bp: int, at: datetime
 ) -> list[RowProblem]:
     """Set prices and stock of all SKUs; a product they change counts as updated."""
     pairs = [
         (one, sku, line, what.names_compare_at)
-        for what, one in zip(goods, loaded, strict=True)
+        for what, one in zip(parsed.goods, loaded, strict=True)
         for sku, line in zip(one.skus, what.lines, strict=True)
     ]
     known = prices_of(sku.pk for _one, sku, _line, _names in pairs)
@@ -152,7 +152,8 @@ def _price_and_count(
         try:
             prices[sku.pk] = check_prices(wanted)
         except Invalid as error:
-            problems.append(RowProblem(line.row, _PRICE_COLUMNS[error.field or "retail_fen"], str(error)))
+            column = parsed.heading(_PRICE_COLUMNS[error.field or "retail_fen"])
+            problems.append(RowProblem(line.row, column, str(error)))
     if problems:
         return problems
     changed = set_prices(prices=prices)
@@ -232,7 +233,8 @@ def _unsorted() -> Category:
 def _row_problem(problem: DraftProblem, parsed: Parsed) -> RowProblem:
     goods = parsed.goods[problem.draft]
     row = goods.row if problem.sku is None else goods.lines[problem.sku].row
-    return RowProblem(row, _DRAFT_COLUMNS.get(problem.field, problem.field), problem.message)
+    column = _DRAFT_COLUMNS.get(problem.field, problem.field)
+    return RowProblem(row, parsed.heading(column), problem.message)
 
 
 def _first(problems: Sequence[RowProblem]) -> tuple[RowProblem, ...]:

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ BYTES_MAX = 10 * 1024 * 1024
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 20.0
 _CHUNK = 64 * 1024
-_PORTS = {"http": 80, "https": 443}
+PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -65,15 +65,19 @@ def is_public(address: Address) -> bool:
 
 
 def fetch_picture(
-    url: str, *, resolver: Resolver = resolve, allows: Callable[[Address], bool] = is_public
+    url: str,
+    *,
+    resolver: Resolver = resolve,
+    allows: Callable[[Address], bool] = is_public,
+    ports: Mapping[str, int] = PORTS,
 ) -> bytes:
-    """Return the bytes of a picture.
+    """Return the bytes of a picture. The arguments after the address are there for tests.
 
     Raises :class:`NotFetched`: other schemes and ports, names inside our networks, redirects, other
     content, more than 10 MB. Raises :class:`Unreachable` when nothing answers within 20 seconds.
     """
-    parts = _parts(url)
-    port = parts.port or _PORTS[parts.scheme]
+    parts = _parts(url, ports)
+    port = parts.port or ports[parts.scheme]
     host = parts.hostname or ""
     address = _pick(host, resolver(host, port), allows)
     deadline = time.monotonic() + TOTAL_SECONDS
@@ -89,17 +93,17 @@ def fetch_picture(
         connection.close()
 
 
-def _parts(url: str) -> SplitResult:
+def _parts(url: str, ports: Mapping[str, int]) -> SplitResult:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise NotFetched(_("This is no address of a picture.")) from error
-    if parts.scheme not in _PORTS:
+    if parts.scheme not in ports:
         raise NotFetched(_("Only addresses beginning with http:// or https:// are fetched."))
     if not parts.hostname or parts.username is not None or parts.password is not None:
         raise NotFetched(_("This is no address of a picture."))
-    if port not in (None, *_PORTS.values()):
+    if port not in (None, *ports.values()):
         raise NotFetched(_("Only the usual ports 80 and 443 are asked."))
     if not url.isascii() or any(character <= " " for character in url):
         raise NotFetched(_("This is no address of a picture."))
@@ -123,7 +127,7 @@ class _Pinned(http.client.HTTPConnection):
         super().__init__(host, port, timeout=CONNECT_SECONDS)
         self._address, self._is_secure = address, is_secure
         if is_secure:
-            self.default_port = _PORTS["https"]
+            self.default_port = PORTS["https"]
 
     def connect(self) -> None:
         plain = socket.create_connection((self._address, self.port), timeout=CONNECT_SECONDS)

@@ -63,6 +63,11 @@ class Parsed:
     goods: list[Goods] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
     notes: list[RowProblem] = field(default_factory=list)
+    headings: dict[str, str] = field(default_factory=dict)
+
+    def heading(self, column: str) -> str:
+        """Return what the file calls one of our columns; our own word where it has none."""
+        return self.headings.get(column, column)
 
 
 def parse(sheet: Sheet, *, categories: Mapping[str, str], rate: Decimal) -> Parsed:
@@ -81,7 +86,10 @@ class _Parser:
             column: next((name for name in names if name in sheet.headings), "")
             for column, names in COLUMNS.items()
         }
-        self.out = Parsed(problems=list(sheet.problems))
+        headings = {column: sheet.headings[name] for column, name in self.columns.items() if name}
+        self.out = Parsed(problems=list(sheet.problems), headings=headings)
+        # One refusal per cell is enough.
+        self.told = {(problem.row, problem.column) for problem in sheet.problems}
         self.codes: dict[str, int] = {}
 
     def run(self) -> Parsed:
@@ -262,10 +270,10 @@ class _Parser:
             return None
 
     def wrong(self, row: Row, column: str, message: str) -> None:
-        self.out.problems.append(RowProblem(row.number, self.heading(column), message))
+        cell = (row.number, self.out.heading(column))
+        if cell not in self.told:
+            self.told.add(cell)
+            self.out.problems.append(RowProblem(*cell, message))
 
     def note(self, row: Row, column: str, message: str) -> None:
-        self.out.notes.append(RowProblem(row.number, self.heading(column), message))
-
-    def heading(self, column: str) -> str:
-        return self.sheet.headings.get(self.columns.get(column, ""), column)
+        self.out.notes.append(RowProblem(row.number, self.out.heading(column), message))

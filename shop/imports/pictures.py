@@ -1,6 +1,7 @@
 """Getting the pictures that an import only noted by their addresses."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shop.base.errors import DomainError
@@ -23,7 +24,9 @@ class PictureReport:
     gave_up: bool = False
 
 
-def fetch_noted_pictures(*, supplier: Supplier, limit: int = 500) -> PictureReport:
+def fetch_noted_pictures(
+    *, supplier: Supplier, limit: int = 500, fetch: Callable[[str], bytes] = fetch_picture
+) -> PictureReport:
     """Fetch up to ``limit`` noted pictures of a supplier; one that fails stays noted and is told.
 
     Each picture is a transaction of its own and none is open while the network is asked. After
@@ -35,7 +38,7 @@ def fetch_noted_pictures(*, supplier: Supplier, limit: int = 500) -> PictureRepo
     images = list(noted.order_by("product_id", "position", "pk")[:limit])
     for image in images:
         try:
-            attach_picture(image=image, data=fetch_picture(image.source_url))
+            attach_picture(image=image, data=fetch(image.source_url))
         except Unreachable as error:
             report.reasons[str(error)] += 1
             silent += 1

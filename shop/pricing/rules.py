@@ -104,7 +104,7 @@ def band(*, supply_fen: int, retail_fen: int) -> tuple[int, int]:
 
 def check_prices(prices: Prices) -> Prices:
     """Return the prices if supply ≤ floor ≤ retail ≤ ceiling. Raises ``Invalid`` naming the field."""
-    for name in ("supply_fen", "retail_fen", "floor_fen", "ceiling_fen", "compare_at_fen"):
+    for name in ("retail_fen", "supply_fen", "floor_fen", "ceiling_fen", "compare_at_fen"):
         value = getattr(prices, name)
         if value is None and name == "compare_at_fen":
             continue
