@@ -20,6 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import DomainError
+from shop.base.money import format_yuan
 
 INPUT_CLASSES = (
     "border border-base-200 bg-white rounded-default px-3 py-2 w-full max-w-2xl text-sm shadow-xs "
@@ -157,6 +158,18 @@ class Acting(admin.ModelAdmin):
         meta = self.opts
         name = f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_act_{act.name}"
         return reverse(name, args=[row.pk])
+
+
+def yuan(field: str, label: str | Promise) -> Callable[[Any], str]:
+    """Return a column that shows ``row.<field>`` (fen) as yuan; for ``list_display`` and ``fields``."""
+
+    @admin.display(description=label, ordering=field)
+    def show(row: Any) -> str:
+        return f"¥{format_yuan(getattr(row, field))}"
+
+    # Django tells callables apart by name in its error messages and CSS classes.
+    show.__name__ = field
+    return show
 
 
 def staff_actor(request: HttpRequest) -> str:

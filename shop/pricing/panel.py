@@ -8,8 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from shop.base.backoffice import Act, ActForm
-from shop.base.money import FEN_PER_YUAN, format_yuan
+from shop.base.backoffice import Act, ActForm, yuan
+from shop.base.money import FEN_PER_YUAN
 from shop.panel.rows import OwnRows
 from shop.panel.site import supplier_site
 from shop.pricing import actions
@@ -41,7 +41,14 @@ def _set_price(request: HttpRequest, row: SkuPrice, data: dict[str, Any]) -> Non
 @admin.register(SkuPrice, site=supplier_site)
 class PricePanel(OwnRows):
     owner_path = "sku__supplier"
-    list_display = ("product", "sku", "supply", "retail", "floor", "ceiling")
+    list_display = (
+        "product",
+        "sku",
+        yuan("supply_fen", _("supply price")),
+        yuan("retail_fen", _("retail price")),
+        yuan("floor_fen", _("floor price")),
+        yuan("ceiling_fen", _("ceiling price")),
+    )
     search_fields = ("sku__code", "sku__product__title")
     list_select_related = ("sku__product",)
     acts = (Act("set", _("Set prices"), _set_price, PriceForm),)
@@ -49,19 +56,3 @@ class PricePanel(OwnRows):
     @admin.display(description=_("product"))
     def product(self, row: SkuPrice) -> str:
         return row.sku.product.title
-
-    @admin.display(description=_("supply price"))
-    def supply(self, row: SkuPrice) -> str:
-        return f"¥{format_yuan(row.supply_fen)}"
-
-    @admin.display(description=_("retail price"))
-    def retail(self, row: SkuPrice) -> str:
-        return f"¥{format_yuan(row.retail_fen)}"
-
-    @admin.display(description=_("floor price"))
-    def floor(self, row: SkuPrice) -> str:
-        return f"¥{format_yuan(row.floor_fen)}"
-
-    @admin.display(description=_("ceiling price"))
-    def ceiling(self, row: SkuPrice) -> str:
-        return f"¥{format_yuan(row.ceiling_fen)}"

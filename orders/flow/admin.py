@@ -1,0 +1,173 @@
+"""Staff: orders, payments, refunds, disputes."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from orders.aftersales.models import AfterSale, Evidence
+from orders.aftersales.states import AfterSaleState
+from orders.flow import aftersale as cases
+from orders.flow import payment, reversal
+from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.lifecycle.states import OrderState
+from orders.payments import refunds
+from orders.payments.models import GatewayNotice, Payment, Refund
+from orders.payments.states import PaymentState, RefundState
+from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, ReasonForm, staff_actor, yuan
+from shop.base.money import format_yuan
+from shop.ledger.queries import order_money_map
+
+GOODS = yuan("goods_fen", _("goods"))
+DISCOUNT = yuan("discount_fen", _("discount"))
+FREIGHT = yuan("freight_fen", _("freight"))
+PAYABLE = yuan("payable_fen", _("payable"))
+REFUNDED = yuan("refunded_fen", _("refunded"))
+PAID = yuan("paid_fen", _("paid"))
+SUPPLIER_PART = yuan("supplier_fen", _("supplier"))
+LEVEL_1 = yuan("level1_fen", _("level 1"))
+LEVEL_2 = yuan("level2_fen", _("level 2"))
+AMOUNT = yuan("amount_fen", _("amount"))
+
+
+class DecisionForm(ActForm):
+    is_agreed = forms.TypedChoiceField(
+        label=_("Decision"),
+        choices=[("yes", _("for the customer")), ("no", _("for the supplier"))],
+        coerce=lambda value: value == "yes",
+    )
+    text = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+def _cancel(request: HttpRequest, row: Order, data: dict[str, Any]) -> None:
+    reversal.cancel_order(order=row, actor=staff_actor(request), now=timezone.now(), **data)
+
+
+def _query(request: HttpRequest, row: Payment, data: dict[str, Any]) -> None:
+    payment.query_payment(number=row.number, now=timezone.now())
+
+
+def _send_again(request: HttpRequest, row: Refund, data: dict[str, Any]) -> None:
+    refunds.send_again(number=row.number, actor=staff_actor(request), now=timezone.now())
+
+
+def _decide(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
+    cases.decide(aftersale=row, actor=staff_actor(request), now=timezone.now(), **data)
+
+
+class PartInline(ReadOnly, TabularInline):
+    model = SupplierOrder
+    fields = ("number", "supplier", "state", PAYABLE, "shipped_at", "received_at", "completed_at")
+    readonly_fields = fields
+    extra = 0
+
+
+class LineInline(ReadOnly, TabularInline):
+    model = OrderLine
+    fields = (
+        "line", "title", "option_text", "quantity", PAID, SUPPLIER_PART, LEVEL_1, LEVEL_2,
+        "store", "credit_reason",
+    )
+    readonly_fields = fields
+    extra = 0
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly, Acting, ModelAdmin):
+    list_display = ("number", "state", PAYABLE, "place", "placed_at", "paid_at")
+    list_filter = ("state",)
+    search_fields = ("number", "supplier_orders__number")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    inlines = (PartInline, LineInline)
+    fields = (
+        "number", "state", GOODS, DISCOUNT, FREIGHT, PAYABLE, REFUNDED, "place", "note",
+        "placed_at", "expires_at", "paid_at", "cancelled_at", "cancel_reason", "completed_at",
+        "money_map",
+    )
+    readonly_fields = fields
+    acts = (
+        Act("cancel", _("Cancel"), _cancel, ReasonForm, is_dangerous=True,
+            offered=lambda row: row.state in (OrderState.PLACED, OrderState.PAID),
+            explain=_("What was paid goes back; only what nobody has shipped yet can be cancelled."),
+            permission="lifecycle.change_order"),
+    )
+
+    @admin.display(description=_("place"))
+    def place(self, row: Order) -> str:
+        return row.region_names
+
+    @admin.display(description=_("Where every fen went"))
+    def money_map(self, row: Order) -> str:
+        rows = order_money_map(row.number)
+        return "\n".join(
+            f"{step.kind}: {step.debit} → {step.credit} ¥{format_yuan(step.amount_fen)}" for step in rows
+        )
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnly, Acting, ModelAdmin):
+    list_display = ("number", "order", "kind", AMOUNT, "state", "is_applied", "started_at")
+    list_filter = ("state", "kind", "is_applied")
+    search_fields = ("number", "order__number", "transaction_id")
+    list_select_related = ("order",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    exclude = ("client_params", "payer_openid", "prepay_id")
+    acts = (
+        Act("query", _("Ask the channel"), _query,
+            offered=lambda row: row.state != PaymentState.SUCCEEDED,
+            permission="payments.change_payment"),
+    )
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnly, Acting, ModelAdmin):
+    list_display = ("number", "order", "cause", AMOUNT, "state", "requested_at", "fail_reason")
+    list_filter = ("state", "cause")
+    search_fields = ("number", "order__number")
+    list_select_related = ("order",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    acts = (
+        Act("again", _("Send again under its number"), _send_again,
+            offered=lambda row: row.state == RefundState.FAILED,
+            permission="payments.change_refund"),
+    )
+
+
+@admin.register(GatewayNotice)
+class GatewayNoticeAdmin(ReadOnly, ModelAdmin):
+    list_display = ("received_at", "kind", "number", "state", "outcome")
+    list_filter = ("kind", "outcome")
+    search_fields = ("number", "event_id")
+    ordering = ("-pk",)
+    show_full_result_count = False
+    exclude = ("raw",)
+
+
+class EvidenceInline(ReadOnly, TabularInline):
+    model = Evidence
+    fields = ("at", "author", "text", "image")
+    readonly_fields = fields
+    extra = 0
+
+
+@admin.register(AfterSale)
+class AfterSaleAdmin(ReadOnly, Acting, ModelAdmin):
+    list_display = ("number", "order", "state", "kind", "reason", AMOUNT, "deadline_at")
+    list_filter = ("state", "kind", "reason")
+    search_fields = ("number", "order__number")
+    list_select_related = ("order",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    inlines = (EvidenceInline,)
+    acts = (
+        Act("decide", _("Decide"), _decide, DecisionForm,
+            offered=lambda row: row.state == AfterSaleState.ESCALATED,
+            permission="aftersales.change_aftersale"),
+    )

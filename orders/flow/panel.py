@@ -1,0 +1,211 @@
+"""Supplier panel: the order desk and the after-sales."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from orders.aftersales.models import AfterSale, Evidence
+from orders.aftersales.states import AfterSaleState
+from orders.flow import aftersale as cases
+from orders.flow import delivery, reversal
+from orders.lifecycle.models import OrderLine, SupplierOrder
+from orders.lifecycle.states import SupplierOrderState
+from orders.shipments.models import Shipment, ShipmentLine, TrackingEvent
+from shop.base.backoffice import Act, ActForm, ReasonForm, yuan
+from shop.panel.rows import OwnInline, OwnRows, supplier_actor
+from shop.panel.site import supplier_site
+
+AMOUNT = yuan("amount_fen", _("amount"))
+SUPPLIER_PART = yuan("supplier_fen", _("your part"))
+
+
+class ShipForm(ActForm):
+    carrier = forms.CharField(label=_("Carrier"), max_length=40)
+    tracking_number = forms.CharField(label=_("Tracking number"), max_length=40)
+    pieces = forms.CharField(
+        label=_("Pieces in this parcel"),
+        max_length=200,
+        required=False,
+        help_text=_("Empty: everything that is left. Else “line × pieces”: 1x2, 3x1"),
+    )
+
+    def clean_pieces(self) -> dict[int, int] | None:
+        text: str = self.cleaned_data["pieces"].replace("×", "x").replace("，", ",").strip()
+        if not text:
+            return None
+        try:
+            pairs = [part.split("x") for part in text.split(",")]
+            return {int(line): int(quantity) for line, quantity in pairs}
+        except ValueError as error:
+            raise forms.ValidationError(_("Write it like this: 1x2, 3x1")) from error
+
+
+class TextForm(ActForm):
+    text = forms.CharField(
+        label=_("Message"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class RefuseForm(ActForm):
+    text = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+def _ship(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> None:
+    delivery.ship(
+        supplier_order=row,
+        carrier=data["carrier"],
+        tracking_number=data["tracking_number"],
+        quantities=data["pieces"],
+        actor=supplier_actor(request),
+        now=timezone.now(),
+    )
+
+
+def _cancel(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> None:
+    reversal.cancel_supplier_order(
+        supplier_order=row, actor=supplier_actor(request), now=timezone.now(), **data
+    )
+
+
+def _agree(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
+    cases.agree(aftersale=row, actor=supplier_actor(request), now=timezone.now(), **data)
+
+
+def _reject(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
+    cases.reject(aftersale=row, actor=supplier_actor(request), now=timezone.now(), **data)
+
+
+def _receive_back(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
+    cases.receive_back(aftersale=row, actor=supplier_actor(request), now=timezone.now())
+
+
+def _say(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
+    cases.say(aftersale=row, author=Evidence.Author.SUPPLIER, now=timezone.now(), **data)
+
+
+class LineInline(OwnInline):
+    model = OrderLine
+    owner_path = "supplier_order__supplier"
+    fields = ("line", "title", "option_text", "quantity", "refunded_quantity", SUPPLIER_PART)
+    readonly_fields = fields
+
+
+class ShipmentInline(OwnInline):
+    model = Shipment
+    owner_path = "supplier_order__supplier"
+    fields = ("carrier", "tracking_number", "shipped_at")
+    readonly_fields = fields
+
+
+@admin.register(SupplierOrder, site=supplier_site)
+class OrderDesk(OwnRows):
+    list_display = ("number", "state", "recipient", "place", "placed_at", "shipped_at")
+    list_filter = ("state",)
+    search_fields = ("number", "order__recipient_name")
+    list_select_related = ("order",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    fields = (
+        "number", "state", "recipient", "phone", "place", "street", "note", "placed_at",
+        "shipped_at", "auto_receive_at", "received_at", "completed_at",
+    )
+    readonly_fields = fields
+    inlines = (LineInline, ShipmentInline)
+    acts = (
+        Act("ship", _("Ship a parcel"), _ship, ShipForm,
+            offered=lambda row: row.state in (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED)),
+        Act("cancel", _("Cannot deliver: refund"), _cancel, ReasonForm, is_dangerous=True,
+            offered=lambda row: row.state == SupplierOrderState.TO_SHIP,
+            explain=_("The customer gets everything of this part back.")),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SupplierOrder]:
+        # What waits for payment is not the supplier's business yet.
+        rows: QuerySet[SupplierOrder] = super().get_queryset(request)
+        return rows.filter(order__paid_at__isnull=False).select_related("order")
+
+    @admin.display(description=_("recipient"))
+    def recipient(self, row: SupplierOrder) -> str:
+        return row.order.recipient_name
+
+    @admin.display(description=_("phone"))
+    def phone(self, row: SupplierOrder) -> str:
+        return row.order.recipient_phone
+
+    @admin.display(description=_("place"))
+    def place(self, row: SupplierOrder) -> str:
+        return row.order.region_names
+
+    @admin.display(description=_("street and house"))
+    def street(self, row: SupplierOrder) -> str:
+        return row.order.address_detail
+
+    @admin.display(description=_("note"))
+    def note(self, row: SupplierOrder) -> str:
+        return row.order.note
+
+
+class EvidenceInline(OwnInline):
+    model = Evidence
+    owner_path = "aftersale__supplier_order__supplier"
+    fields = ("at", "author", "text", "image")
+    readonly_fields = fields
+
+
+@admin.register(AfterSale, site=supplier_site)
+class AfterSaleDesk(OwnRows):
+    owner_path = "supplier_order__supplier"
+    list_display = ("number", "state", "kind", "reason", "quantity", AMOUNT, "deadline_at")
+    list_filter = ("state", "kind")
+    search_fields = ("number", "supplier_order__number")
+    ordering = ("-pk",)
+    fields = (
+        "number", "state", "supplier_order", "title", "kind", "reason", "quantity", AMOUNT,
+        "deadline_at", "return_carrier", "return_tracking_number", "refund_number", "closed_at",
+    )
+    readonly_fields = fields
+    inlines = (EvidenceInline,)
+    acts = (
+        Act("agree", _("Agree"), _agree, TextForm,
+            offered=lambda row: row.state == AfterSaleState.OPENED),
+        Act("reject", _("Refuse"), _reject, RefuseForm, is_dangerous=True,
+            offered=lambda row: row.state == AfterSaleState.OPENED),
+        Act("receive", _("Returned goods arrived"), _receive_back,
+            offered=lambda row: row.state == AfterSaleState.RETURNING,
+            explain=_("The money goes back to the customer, the goods into your stock.")),
+        Act("say", _("Write"), _say, RefuseForm, offered=lambda row: row.closed_at is None),
+    )
+
+    @admin.display(description=_("goods"))
+    def title(self, row: AfterSale) -> str:
+        return f"{row.order_line.title} {row.order_line.option_text}".strip()
+
+
+class ContentInline(OwnInline):
+    model = ShipmentLine
+    owner_path = "shipment__supplier_order__supplier"
+    fields = ("order_line", "quantity")
+    readonly_fields = fields
+
+
+class TrackingInline(OwnInline):
+    model = TrackingEvent
+    owner_path = "shipment__supplier_order__supplier"
+    fields = ("at", "text")
+    readonly_fields = fields
+
+
+@admin.register(Shipment, site=supplier_site)
+class ParcelDesk(OwnRows):
+    owner_path = "supplier_order__supplier"
+    list_display = ("carrier", "tracking_number", "supplier_order", "shipped_at")
+    search_fields = ("tracking_number", "supplier_order__number")
+    ordering = ("-pk",)
+    fields = ("number", "supplier_order", "carrier", "tracking_number", "shipped_at")
+    readonly_fields = fields
+    inlines = (ContentInline, TrackingInline)
