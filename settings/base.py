@@ -154,7 +154,8 @@ SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LANGUAGE_COOKIE_NAME = "lj_language"
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Ours, and what the panels' theme leaves in English.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "panels"]
 TIME_ZONE = "Asia/Shanghai"
 USE_TZ = True
 USE_I18N = True
@@ -335,13 +336,13 @@ LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "")
 LINJIA_WECHAT_APP_SECRET = env_str("LINJIA_WECHAT_APP_SECRET", "")
 LINJIA_WECHAT_MERCHANT_ID = env_str("LINJIA_WECHAT_MERCHANT_ID", "")
 LINJIA_WECHAT_API_V3_KEY = env_str("LINJIA_WECHAT_API_V3_KEY", "")
-LINJIA_WECHAT_PRIVATE_KEY_PATH = env_str("LINJIA_WECHAT_PRIVATE_KEY_PATH", "")
 LINJIA_WECHAT_CERT_SERIAL = env_str("LINJIA_WECHAT_CERT_SERIAL", "")
-LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH = env_str("LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH", "")
+LINJIA_WECHAT_PRIVATE_KEY_PATH = env_str("LINJIA_WECHAT_PRIVATE_KEY_PATH", "")
 LINJIA_WECHAT_PLATFORM_KEY_ID = env_str("LINJIA_WECHAT_PLATFORM_KEY_ID", "")
+LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH = env_str("LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH", "")
 LINJIA_WECHAT_PAY_BASE_URL = env_str("LINJIA_WECHAT_PAY_BASE_URL", "https://api.mch.weixin.qq.com")
 LINJIA_WECHAT_OPEN_BASE_URL = env_str("LINJIA_WECHAT_OPEN_BASE_URL", "https://api.weixin.qq.com")
-# Where WeChat sends its notices; empty is LINJIA_PUBLIC_URL.
+# Where WeChat's notices arrive; empty means the public address.
 LINJIA_WECHAT_NOTIFY_BASE_URL = env_str("LINJIA_WECHAT_NOTIFY_BASE_URL", "")
 
 CELERY_APP = celery.app.main

@@ -50,7 +50,7 @@ class CodeForm(forms.Form):
 
     phone = _phone_field()
     code = forms.CharField(
-        label=_("Code"),
+        label=_("Message code"),
         max_length=6,
         widget=forms.TextInput(
             attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "pattern": "[0-9]*"}
@@ -82,7 +82,7 @@ class RegisterForm(forms.Form):
 class ProfileForm(forms.Form):
     """What others see of a person."""
 
-    name = forms.CharField(label=_("Name"), max_length=40, error_messages={"required": _("Enter a name.")})
+    name = forms.CharField(label=_("Nickname"), max_length=40, error_messages={"required": _("Enter a name.")})
 
 
 class AddressForm(forms.Form):

@@ -8,12 +8,14 @@ import pytest
 from django.conf import settings
 
 BLANK = re.compile(r"%\([a-z_]+\)[sd]|%[sd]")
-CATALOGUE = Path(settings.BASE_DIR) / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+CATALOGUES = [Path(folder) / "zh_Hans" / "LC_MESSAGES" / "django.po" for folder in settings.LOCALE_PATHS]
 
 
-@pytest.fixture(scope="module")
-def entries() -> list[polib.POEntry]:
-    return [entry for entry in polib.pofile(str(CATALOGUE)) if not entry.obsolete]
+@pytest.fixture(scope="module", params=CATALOGUES, ids=["own", "panels"])
+def entries(request: pytest.FixtureRequest) -> list[polib.POEntry]:
+    found = [entry for entry in polib.pofile(str(request.param)) if not entry.obsolete]
+    assert len(found) > 50
+    return found
 
 
 def chinese(entry: polib.POEntry) -> str:
