@@ -62,8 +62,6 @@ class StoreFact:
     grade: str = "standard"
     referrer_store_id: int | None = None
     referrer_store_code: str = ""
-    # Of its distributor; the rates of a sale may depend on it.
-    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
