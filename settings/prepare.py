@@ -161,7 +161,7 @@ def _locked(name: str, requirements: Path) -> str:
 
 
 def _uv_environment() -> dict[str, str]:
-    """uv does not read pip's settings: hand over where packages come from, and stay out of a home we cannot write."""
+    """Tell uv what pip is told about where packages come from, and keep it out of a home we cannot write."""
     env = dict(os.environ, UV_NO_PROGRESS="1")
     names = {"global.index-url": "UV_DEFAULT_INDEX", ":env:.index-url": "UV_DEFAULT_INDEX", "global.cert": "SSL_CERT_FILE"}
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)

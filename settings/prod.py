@@ -43,6 +43,8 @@ CACHES = {
 }
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 
+LINJIA_ENV = "production"
+
 # --- the outside world -------------------------------------------------------------------------------------------------
 
 LINJIA_SANDBOX = False
@@ -68,14 +70,6 @@ for _name in (
         raise ImproperlyConfigured(f"{_name}: there is no readable file at that path.")
 if len(env_str("LINJIA_WECHAT_API_V3_KEY")) != 32:
     raise ImproperlyConfigured("LINJIA_WECHAT_API_V3_KEY must have exactly 32 characters.")
-LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID")
-LINJIA_WECHAT_APP_SECRET = env_str("LINJIA_WECHAT_APP_SECRET")
-LINJIA_WECHAT_MERCHANT_ID = env_str("LINJIA_WECHAT_MERCHANT_ID")
-LINJIA_WECHAT_API_V3_KEY = env_str("LINJIA_WECHAT_API_V3_KEY")
-LINJIA_WECHAT_CERT_SERIAL = env_str("LINJIA_WECHAT_CERT_SERIAL")
-LINJIA_WECHAT_PRIVATE_KEY_PATH = env_str("LINJIA_WECHAT_PRIVATE_KEY_PATH")
-LINJIA_WECHAT_PLATFORM_KEY_ID = env_str("LINJIA_WECHAT_PLATFORM_KEY_ID")
-LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH = env_str("LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH")
 LINJIA_SMS_URL = env_str("LINJIA_SMS_URL")
 LINJIA_SMS_KEY = env_secret("LINJIA_SMS_KEY")
 

@@ -35,6 +35,7 @@ if __name__ == "__main__":
     sys.path[0] = str(PROJECT)
 
 from settings import embedded, prepare
+from settings.keeper import Keeper
 from settings.prepare import PYTHON, Trouble, step
 from settings.supervisor import Service, Supervisor, paint, say
 
@@ -66,7 +67,7 @@ class Shop:
         self.port = _number("PORT", 8000)
         self.sandbox_port = _number("SANDBOX_PORT", 8010)
         self.supervisor = Supervisor()
-        self.keeper: embedded.Keeper | None = None
+        self.keeper: Keeper | None = None
         self.home = embedded.home()
         self.metrics_folder = self.home / "metrics"
         self.env: dict[str, str] = {}
@@ -119,7 +120,7 @@ class Shop:
         spot = embedded.place("run")
         is_first = not (spot.database_folder / "PG_VERSION").exists()
         with step("Creating the database" if is_first else "Starting PostgreSQL and Valkey"):
-            keeper = embedded.Keeper(spot)
+            keeper = Keeper(spot)
             if keeper.lead():
                 self.keeper = keeper
                 keeper.start(self.supervisor)
@@ -146,6 +147,7 @@ class Shop:
         with step("Updating the tables"):
             self.manage("migrate", "--no-input", "--verbosity=0")
             self.manage("grant_app_role", LINJIA_DATABASE_ROLE="owner")
+            self.manage("import_regions")
         if self.has_own_servers:
             prepare.stamp("migrated", wanted, folder=self.stamps)
 

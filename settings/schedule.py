@@ -19,6 +19,7 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "count_sold": {"task": "shop.stock.tasks.refresh_sold_counts", "schedule": 60.0, "options": {"expires": 60}},
     "close_days": {"task": "shop.ledger.tasks.close_days", "schedule": 600.0, "options": {"expires": 300}},
 }
 
@@ -26,6 +27,7 @@ PERIODIC_WORK: list[str] = [
     "orders.settlements.tasks.settle_due",
     "orders.settlements.tasks.close_statements",
     "shop.ledger.tasks.close_days",
+    "shop.stock.tasks.refresh_sold_counts",
 ]
 
 DUE_WORK: dict[str, str] = {

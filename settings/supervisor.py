@@ -109,7 +109,7 @@ class Supervisor:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=die_with_parent(service.stop_signal),
+            preexec_fn=die_with_parent(service.stop_signal),  # noqa: PLW1509 - one system call, no lock taken
             **identity,
         )
         threading.Thread(target=self._relay, args=(service, service.process), daemon=True).start()
