@@ -1,0 +1,160 @@
+"""The buffer of openings in Redis: one round trip per opening, one bulk insert per second.
+
+Redis may be emptied or stopped at any time. What waits here is at most a second of openings; whoever
+buys carries her own openings in a signed cookie as well (see ``carry``), so no sale depends on it.
+"""
+
+import time
+from collections.abc import Iterator
+
+import redis
+import structlog
+from django.conf import settings
+
+from distributors.links.rules import Opening, opening_from_json
+from shop.base.numbers import new_token
+
+logger = structlog.get_logger(__name__)
+
+# The braces keep all keys of the buffer on one node of a cluster.
+_OPEN = "linjia:{touches}:open"
+_FLUSHING = "linjia:{touches}:flushing"
+_OF = "linjia:{touches}:of:"
+_RATE = "linjia:{touches}:rate:"
+_SEEN = "linjia:{touches}:seen:"
+
+# An opening is found under its visitor until it is surely stored; seconds.
+_OF_SECONDS = 600
+# The same visitor opening the same link again within this time is one opening; seconds.
+_SEEN_SECONDS = 10
+# Openings from one network address within a minute; many people share one behind a carrier's gateway.
+PER_MINUTE_MAX = 300
+_TIMEOUT_SECONDS = 0.5
+# After a failure Redis is left alone for a while, so that an outage does not slow every page.
+_PAUSE_SECONDS = 2.0
+
+_PUSH = """
+if ARGV[3] ~= '' then
+    local count = redis.call('INCR', KEYS[3])
+    if count == 1 then redis.call('EXPIRE', KEYS[3], 60) end
+    if count > tonumber(ARGV[3]) then return 0 end
+end
+if not redis.call('SET', KEYS[4], '1', 'NX', 'EX', ARGV[4]) then return 0 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('RPUSH', KEYS[2], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+"""
+
+# Take a batch out of the way of new openings. It stays in a list of its own until it is stored.
+_CLAIM = """
+local items = redis.call('LRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)
+if #items == 0 then return 0 end
+redis.call('RPUSH', KEYS[3], unpack(items))
+redis.call('LTRIM', KEYS[1], #items, -1)
+redis.call('SADD', KEYS[2], KEYS[3])
+return #items
+"""
+
+BATCH_MAX = 5_000
+
+
+class _Rest:
+    """When Redis may be asked again, by the monotonic clock; per process, for speed only."""
+
+    until = 0.0
+
+
+_clients: dict[str, "redis.Redis[bytes]"] = {}
+
+
+def _client() -> "redis.Redis[bytes]":
+    url = settings.LINJIA_REDIS_URL
+    if url not in _clients:
+        _clients[url] = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+        )
+    return _clients[url]
+
+
+def push(opening: Opening, *, address: str = "") -> bool:
+    """Put an opening into the buffer; false when Redis is away and it must be stored directly.
+
+    Also true for what is not kept: the same visitor and link again within ten seconds, and more
+    than 300 a minute from one ``address`` (empty: no limit).
+    """
+    if time.monotonic() < _Rest.until:
+        return False
+    keys = (
+        _OPEN,
+        _OF + opening.visitor_hash,
+        _RATE + address,
+        f"{_SEEN}{opening.visitor_hash}:{opening.touch.token}:{opening.user_id or ''}",
+    )
+    limit = str(PER_MINUTE_MAX) if address else ""
+    try:
+        _client().eval(_PUSH, 4, *keys, opening.to_json(), _OF_SECONDS, limit, _SEEN_SECONDS)
+    except redis.RedisError as error:
+        _rest(error)
+        return False
+    return True
+
+
+def pending_of(visitor_hash: str) -> list[Opening]:
+    """Return a visitor's openings of the last minutes, stored or not; none when Redis is away."""
+    if time.monotonic() < _Rest.until:
+        return []
+    try:
+        texts = _client().lrange(_OF + visitor_hash, -100, -1)
+    except redis.RedisError as error:
+        _rest(error)
+        return []
+    return _read(texts)
+
+
+def batches(*, limit: int) -> Iterator[tuple[str, list[Opening]]]:
+    """Yield what must be stored as (name, openings): first what a killed flush left, then a new batch.
+
+    Call :func:`stored` with the name once the openings are committed. A batch can be seen by two
+    flushes; storing twice is storing once. Raises ``redis.RedisError`` when Redis is away.
+    """
+    client = _client()
+    for name in sorted(client.smembers(_FLUSHING)):
+        yield from _batch(name.decode())
+    fresh = f"{_FLUSHING}:{new_token()}"
+    if client.eval(_CLAIM, 3, _OPEN, _FLUSHING, fresh, min(limit, BATCH_MAX)):
+        yield from _batch(fresh)
+
+
+def stored(name: str) -> None:
+    """Forget a batch that is in the database."""
+    pipe = _client().pipeline(transaction=True)
+    pipe.delete(name)
+    pipe.srem(_FLUSHING, name)
+    pipe.execute()
+
+
+def waiting() -> int:
+    """Return how many openings wait to be taken; for the metrics. Raises ``redis.RedisError``."""
+    return int(_client().llen(_OPEN))
+
+
+def _batch(name: str) -> Iterator[tuple[str, list[Opening]]]:
+    openings = _read(_client().lrange(name, 0, -1))
+    yield name, openings
+
+
+def _read(texts: list[bytes]) -> list[Opening]:
+    found = []
+    for text in texts:
+        try:
+            found.append(opening_from_json(text))
+        except (ValueError, TypeError):
+            # Somebody else's entry must not stop everybody's openings.
+            logger.warning("touch_unreadable", text=text[:200])
+    return found
+
+
+def _rest(error: Exception) -> None:
+    _Rest.until = time.monotonic() + _PAUSE_SECONDS
+    logger.warning("touch_buffer_away", error=type(error).__name__)

@@ -1,0 +1,198 @@
+"""Who is visiting, and by whose link: ``request.visitor_key`` and ``request.touch``.
+
+``lj_visitor`` holds a random key and nothing else; the mini-program sends its own in ``X-Visitor-Key``.
+A share link is opened at ``/s/<token>`` or on any page with ``?s=<token>`` (a page opened from Moments
+keeps its token there). Openings wait in Redis for a second, so ``lj_touch`` (``X-Share-Touch``) carries
+the visitor's latest ones, signed, until her first POST, which stores them: an order never loses its
+link, whatever happens to Redis.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from distributors.links import actions, queries
+from distributors.links.attribution import TouchFact
+from distributors.links.carry import Carried, carried, seal, unseal
+from distributors.links.models import ShareLink
+from distributors.links.rules import TOKEN, VISITOR_KEY, is_machine
+from shop.accounts.models import User
+from shop.base.numbers import new_token, token_hash
+
+VISITOR_COOKIE = "lj_visitor"
+TOUCH_COOKIE = "lj_touch"
+_YEAR_SECONDS = 365 * 24 * 3600
+_LANDING = re.compile(r"/s/([0-9A-Za-z]{8,16})/?")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# Pages for machines set no cookies.
+_COOKIELESS = ("/api/", "/static/", "/media/", "/healthz", "/readyz", "/metrics")
+# How long a process remembers what a token stands for; a revoked link counts that much longer. Seconds.
+_REMEMBER_SECONDS = 5.0
+_REMEMBER_MAX = 2_000
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+class ShareMiddleware:
+    """Sets ``request.visitor_key`` (text) and ``request.touch`` (``TouchFact`` or None)."""
+
+    def __init__(self, get_response: View) -> None:
+        if settings.LINJIA_SELF_PURCHASE not in ("discount", "off"):
+            raise ImproperlyConfigured("LINJIA_SELF_PURCHASE must be discount or off.")
+        self._get_response = get_response
+        self._links: dict[str, tuple[float, ShareLink | None]] = {}
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        key, is_new = _visitor_key(request)
+        request.visitor_key = key  # type: ignore[attr-defined]
+        request.touch = None  # type: ignore[attr-defined]
+        kept = self._kept(request, key)
+        has_stored = bool(kept) and request.method not in _SAFE
+        if has_stored:
+            actions.store_carried(carried=kept, visitor_key=key, user=_user(request))
+        touch = self._touch(request, key)
+        request.touch = touch  # type: ignore[attr-defined]
+        had_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+        response = self._get_response(request)
+        if _has_signed_out(request, had_session):
+            key, is_new, kept = new_token(32), True, []
+        else:
+            self._merge(request, key)
+        if not request.path.startswith(_COOKIELESS):
+            if is_new:
+                _set_cookie(response, VISITOR_COOKIE, key, _YEAR_SECONDS)
+            self._carry(response, key, kept=[] if has_stored else kept, touch=touch)
+            if has_stored and touch is None:
+                response.delete_cookie(TOUCH_COOKIE, samesite="Lax")
+        return response
+
+    def _touch(self, request: HttpRequest, key: str) -> TouchFact | None:
+        """Note an opening, unless it is a machine's, a prefetch, or leads nowhere."""
+        if request.method != "GET" or request.path.startswith(_COOKIELESS):
+            return None
+        landing = _LANDING.fullmatch(request.path)
+        token = landing.group(1) if landing else request.GET.get("s", "")
+        if not TOKEN.fullmatch(token) or _is_unseen(request):
+            return None
+        link = self._link(token)
+        if link is None:
+            return None
+        return actions.record_touch(
+            link=link,
+            visitor_key=key,
+            user=_user(request),
+            now=timezone.now(),
+            address=request.META.get("REMOTE_ADDR", ""),
+        )
+
+    def _link(self, token: str) -> ShareLink | None:
+        moment = time.monotonic()
+        known = self._links.get(token)
+        if known is not None and known[0] > moment:
+            return known[1]
+        link = queries.link_by_token(token)
+        if len(self._links) >= _REMEMBER_MAX:
+            self._links.clear()
+        self._links[token] = (moment + _REMEMBER_SECONDS, link)
+        return link
+
+    def _kept(self, request: HttpRequest, key: str) -> list[Carried]:
+        text = request.COOKIES.get(TOUCH_COOKIE) or request.headers.get("X-Share-Touch", "")
+        if not text:
+            return []
+        return unseal(text, visitor_hash=token_hash(key), max_age=_window())
+
+    def _carry(
+        self, response: HttpResponse, key: str, *, kept: list[Carried], touch: TouchFact | None
+    ) -> None:
+        if touch is None:
+            return
+        text = seal([*kept, carried(touch)], visitor_hash=token_hash(key))
+        _set_cookie(response, TOUCH_COOKIE, text, int(_window().total_seconds()))
+
+    def _merge(self, request: HttpRequest, key: str) -> None:
+        """Once per sign-in and device: what the visitor opened becomes the person's."""
+        if not _may_be_signed_in(request):
+            return
+        user = _user(request)
+        if user is None:
+            return
+        mark = f"links:merged:{token_hash(key)[:24]}:{user.pk}"
+        session = getattr(request, "session", None)
+        if session is not None and "Authorization" not in request.headers:
+            if session.get("lj_merged") == mark:
+                return
+            session["lj_merged"] = mark
+        elif not _first_time(mark):
+            return
+        actions.merge_visitor(visitor_key=key, user=user, now=timezone.now())
+
+
+def _visitor_key(request: HttpRequest) -> tuple[str, bool]:
+    """Return the visitor's key and whether it was made just now."""
+    key = request.headers.get("X-Visitor-Key") or request.COOKIES.get(VISITOR_COOKIE, "")
+    if VISITOR_KEY.fullmatch(key):
+        return key, False
+    return new_token(32), True
+
+
+def _user(request: HttpRequest) -> User | None:
+    if not _may_be_signed_in(request):
+        return None
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def _may_be_signed_in(request: HttpRequest) -> bool:
+    """Whether asking for the user is worth it: looking into no session keeps a page cacheable."""
+    if settings.SESSION_COOKIE_NAME in request.COOKIES or "Authorization" in request.headers:
+        return True
+    session = getattr(request, "session", None)
+    return bool(session is not None and session.modified)
+
+
+def _has_signed_out(request: HttpRequest, had_session: bool) -> bool:
+    """Whether this request ended a session: the next person at this browser is a new visitor."""
+    session = getattr(request, "session", None)
+    return bool(had_session and session is not None and session.modified and session.is_empty())
+
+
+def _is_unseen(request: HttpRequest) -> bool:
+    """Whether nobody sees this page: a previewer draws it, or a browser fetches it in advance."""
+    hints = " ".join(
+        request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+    ).lower()
+    if "prefetch" in hints or "prerender" in hints or "preview" in hints:
+        return True
+    return is_machine(request.headers.get("User-Agent", ""))
+
+
+def _first_time(mark: str) -> bool:
+    try:
+        return bool(cache.add(mark, 1, 24 * 3600))
+    except RedisError:
+        # Merging again costs a statement and changes nothing.
+        return True
+
+
+def _window() -> timedelta:
+    return timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS)
+
+
+def _set_cookie(response: HttpResponse, name: str, value: str, seconds: int) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )

@@ -1,0 +1,34 @@
+"""Touches by the clock: stored every second, months opened ahead of time."""
+
+from celery import shared_task
+from django.conf import settings
+
+from distributors.links import actions
+from shop.work.sweep import database_now
+
+BATCH = 2_000
+BATCHES_MAX = 50
+MONTHS_AHEAD = 4
+
+
+@shared_task(name="distributors.links.tasks.flush_touches", queue="default", ignore_result=True)
+def flush_touches() -> int:
+    """Store what waits, at most 100,000 openings a run; returns how many were new."""
+    total = 0
+    for _batch in range(BATCHES_MAX):
+        stored = actions.flush_touches(limit=BATCH)
+        total += stored
+        if stored < BATCH:
+            break
+    return total
+
+
+@shared_task(name="distributors.links.tasks.open_months", queue="default", ignore_result=True)
+def open_months() -> int:
+    """Open the coming months and drop those past retention; returns how many changed."""
+    opened, dropped = actions.open_months(
+        now=database_now(),
+        months=MONTHS_AHEAD,
+        retention_months=settings.LINJIA_TOUCH_RETENTION_MONTHS,
+    )
+    return opened + dropped
