@@ -79,11 +79,14 @@ def yuan_to_fen(text: str) -> int:
 
 
 def _lines(text: str, first_column: str) -> Iterator[dict[str, str]]:
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
-    heading = [name.strip() for name in next(rows, [])]
+    try:
+        rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"this is not a bill: {error}") from error
+    heading = [name.strip() for name in rows[0]] if rows else []
     if not heading or heading[0] != first_column:
         raise ValueError("this is not the expected bill")
-    for row in rows:
+    for row in rows[1:]:
         # The summary's heading is the first line whose values carry no back tick.
         if not row or not row[0].startswith("`"):
             return

@@ -72,8 +72,9 @@ class ShippedParcel:
 class WechatOpen:
     """The client. Methods raise ``WechatError`` when WeChat refuses and ``GatewayUnknown`` when nobody can tell."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, *, timeout: tuple[float, float] = TIMEOUT) -> None:
         self._credentials = credentials
+        self._timeout = timeout
         self._session = requests.Session()
         self._session.trust_env = not credentials.is_sandbox
 
@@ -254,7 +255,7 @@ class WechatOpen:
                 params=query,
                 data=body,
                 headers={"Content-Type": "application/json"} if body else None,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
                 allow_redirects=False,
             )
         except requests.RequestException as error:

@@ -71,7 +71,14 @@ S = TypeVar("S", PaymentState, RefundState, TransferState)
 class WechatPay:
     """The rail; one object per process, safe to share between threads. See ``contract.Gateway``."""
 
-    def __init__(self, credentials: Credentials, *, name: str, notice_max_age_seconds: int) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        name: str,
+        notice_max_age_seconds: int,
+        timeout: tuple[float, float] = TIMEOUT,
+    ) -> None:
         self._name = name
         self._credentials = credentials
         self._library = Library(
@@ -81,7 +88,7 @@ class WechatPay:
             cert_serial_no=credentials.cert_serial,
             appid=credentials.app_id,
             apiv3_key=credentials.api_v3_key,
-            timeout=TIMEOUT,
+            timeout=timeout,
             # No call to the sandbox may leave the machine through a proxy of the environment.
             proxy={"http": None, "https": None} if credentials.is_sandbox else None,
             public_key=credentials.platform_public_key,
@@ -253,6 +260,8 @@ class WechatPay:
         WeChat makes a day's bill on the next morning, so today's entries are usually missing.
         """
         found: list[BookEntry] = []
+        # Bills know whole seconds only.
+        since = since.replace(microsecond=0)
         day = since.astimezone(wechat_bills.CHINA).date()
         today = datetime.now(tz=wechat_bills.CHINA).date()
         while day <= today:

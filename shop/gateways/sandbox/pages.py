@@ -6,7 +6,7 @@ Chinese and English side by side, since these pages have no language of their ow
 from collections.abc import Callable
 from html import escape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from shop.gateways.sandbox import payments, transfers
 from shop.gateways.sandbox.control import confirm_transfer
@@ -117,6 +117,16 @@ def pay_page(world: World, call: Call, number: str) -> Reply:
     elif back:
         inner += f'<a class="go" href="{escape(back)}">返回商城 <small>Back to the shop</small></a>'
     return _page("支付 Pay", inner)
+
+
+def follow_code(world: World, call: Call) -> Reply:
+    """``/pay?code_url=…``: as if a telephone had scanned the code."""
+    query = call.query
+    parts = urlsplit(query.get("code_url", ""))
+    if not query.get("code_url", "").startswith(f"{world.base_url}/pay/"):
+        raise Refusal(404, "NOT_FOUND", "this is no code of the sandbox")
+    back = f"?{urlencode({'redirect_url': query['redirect_url']})}" if "redirect_url" in query else ""
+    return Reply(status=303, content=b"", content_type="text/plain", headers={"Location": parts.path + back})
 
 
 def transfer_page(world: World, call: Call, number: str) -> Reply:

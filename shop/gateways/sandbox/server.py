@@ -63,6 +63,7 @@ _OPEN_ROUTES: list[tuple[str, str, str, Handler]] = [
 ]
 _PERSON_ROUTES: list[tuple[str, str, str, Handler]] = [
     ("GET", r"/", "page", pages.index),
+    ("GET", r"/pay", "page", pages.follow_code),
     ("GET", rf"/pay/{_N}", "page", pages.pay_page),
     ("POST", rf"/pay/{_N}", "page", pages.pay_page),
     ("GET", rf"/transfer/{_N}", "page", pages.transfer_page),

@@ -102,7 +102,7 @@ def _write(world: World, asked: dict[str, Any]) -> None:
         **asked,
         transfer_bill_no=world.new_id("1330"),
         state=_STARTS[mode],
-        package_info=f"affffddafdfafddffda=={secrets.token_urlsafe(24)}",
+        package_info=f"sandbox-package-{secrets.token_urlsafe(24)}",
         fail_reason="",
         created_at=world.now(),
         updated_at=world.now(),
