@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orders.api import aftersales, cart, orders, payments, webhooks
+from orders.api import aftersales, cart, orders, payments, store_orders, webhooks
 
 urlpatterns = [
     path("cart/", cart.cart_detail),
@@ -21,5 +21,7 @@ urlpatterns = [
     path("aftersales/<str:number>/send-back/", aftersales.aftersale_send_back),
     path("aftersales/<str:number>/escalate/", aftersales.aftersale_escalate),
     path("aftersales/<str:number>/evidence/", aftersales.aftersale_evidence),
+    path("me/store/orders/", store_orders.store_order_list),
+    path("me/store/orders/<str:number>/explain/", store_orders.store_order_explain),
     re_path(r"^webhooks/wechat/(?P<kind>payment|refund|transfer)/$", webhooks.wechat_notice),
 ]

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from distributors.payouts import actions as payouts
 from orders.flow.payment import confirm_payment
-from orders.flow.refunding import confirm_refund
+from orders.flow.reversal import confirm_refund
 from orders.payments.actions import NoticeMismatch
 from shop.base.errors import DomainError
 from shop.gateways.contract import Notice, NoticeRejected

@@ -1,0 +1,184 @@
+"""What my store earned, and getting it paid out."""
+
+import json
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from distributors.api.access import own_store
+from distributors.commissions.models import Commission
+from distributors.commissions.queries import commissions_of, earnings_of
+from distributors.payouts import actions as payouts
+from distributors.payouts.models import Withdrawal
+from distributors.payouts.queries import withdrawal_of, withdrawals_of
+from distributors.payouts.states import WithdrawalState
+from shop.api.idempotency import HEADER, answer_once
+from shop.api.pagination import NewestFirst, paged
+from shop.api.throttles import Scoped
+from shop.base.errors import Invalid
+from shop.ledger import chart
+from shop.ledger.queries import balances_fen, statement
+
+BOOKS = ("available", "frozen", "paying", "debt")
+
+
+class EarningsOutput(serializers.Serializer[Any]):
+    available_fen = serializers.IntegerField(help_text="Can be withdrawn now.")
+    frozen_fen = serializers.IntegerField(help_text="Until return windows close.")
+    paying_fen = serializers.IntegerField(help_text="In withdrawals under way.")
+    debt_fen = serializers.IntegerField(help_text="Claw-backs the next earnings repay first.")
+    held_fen = serializers.IntegerField(help_text="Of the frozen: waiting for an after-sale.")
+    settled_fen = serializers.IntegerField(help_text="Ever settled, less what was clawed back.")
+    clawed_back_fen = serializers.IntegerField()
+
+
+class CommissionOutput(serializers.ModelSerializer[Commission]):
+    order = serializers.CharField(source="order_number")
+    state_label = serializers.CharField(source="get_state_display")
+    left_fen = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Commission
+        fields = (
+            "order", "line", "level", "base_fen", "rate_bp", "amount_fen", "clawed_back_fen",
+            "left_fen", "state", "state_label", "rule_number", "accrued_at", "due_at", "settled_at",
+        )
+
+    def get_left_fen(self, row: Commission) -> int:
+        return row.amount_fen - row.clawed_back_fen
+
+
+class StatementLineOutput(serializers.Serializer[Any]):
+    kind = serializers.CharField(source="journal.kind")
+    reference = serializers.CharField(source="journal.reference")
+    amount_fen = serializers.IntegerField(help_text="Positive when the balance grew.")
+    happened_at = serializers.DateTimeField(source="journal.happened_at")
+    posted_at = serializers.DateTimeField()
+
+
+class WithdrawInput(serializers.Serializer[None]):
+    amount_fen = serializers.IntegerField(min_value=1)
+
+
+class WithdrawalOutput(serializers.ModelSerializer[Withdrawal]):
+    state_label = serializers.CharField(source="get_state_display")
+    package_info = serializers.SerializerMethodField(
+        help_text="For wx.requestMerchantTransfer while waiting for your confirmation."
+    )
+
+    class Meta:
+        model = Withdrawal
+        fields = (
+            "number", "amount_fen", "tax_fen", "state", "state_label", "requested_at", "confirm_until",
+            "finished_at", "fail_reason", "package_info",
+        )
+
+    def get_package_info(self, row: Withdrawal) -> str:
+        return row.package_info if row.state == WithdrawalState.WAITING_USER else ""
+
+
+class StatementPages(NewestFirst):
+    """A statement is paged along the time its lines were posted."""
+
+    ordering = ("-posted_at", "-id")
+
+
+@extend_schema(responses=EarningsOutput)
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def earnings(request: Request) -> Response:
+    """My balances, from the books, and my commissions by state."""
+    store = own_store(request)
+    paths = {name: _path(name, store.code) for name in BOOKS}
+    balances = balances_fen(list(paths.values()))
+    sums = earnings_of(store)
+    return Response(
+        {
+            **{f"{name}_fen": balances.get(path, 0) for name, path in paths.items()},
+            "held_fen": sums.held_fen,
+            "settled_fen": sums.settled_fen,
+            "clawed_back_fen": sums.clawed_back_fen,
+        }
+    )
+
+
+@extend_schema(responses=paged(CommissionOutput))
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def commission_list(request: Request) -> Response:
+    """My commissions, newest first; claw-backs are shown, never netted silently."""
+    pages = NewestFirst()
+    rows = pages.paginate_queryset(commissions_of(own_store(request)), request) or []
+    return pages.get_paginated_response(CommissionOutput(rows, many=True).data)
+
+
+@extend_schema(
+    parameters=[OpenApiParameter("book", str, enum=list(BOOKS), description="Default: available.")],
+    responses=paged(StatementLineOutput),
+)
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def statement_list(request: Request) -> Response:
+    """Every movement of one of my accounts in the books, newest first."""
+    store = own_store(request)
+    book = request.query_params.get("book") or "available"
+    if book not in BOOKS:
+        raise Invalid(_("Choose one of: %(books)s.") % {"books": ", ".join(BOOKS)}, field="book")
+    pages = StatementPages()
+    rows = pages.paginate_queryset(statement(_path(book, store.code)), request) or []
+    return pages.get_paginated_response(StatementLineOutput(rows, many=True).data)
+
+
+@extend_schema(methods=["GET"], responses=paged(WithdrawalOutput))
+@extend_schema(
+    methods=["POST"], parameters=[HEADER], request=WithdrawInput, responses={201: WithdrawalOutput}
+)
+@api_view(["GET", "POST"])
+@permission_classes([IsAuthenticated])
+@throttle_classes([Scoped])
+def withdrawal_list(request: Request) -> Response:
+    """My withdrawals, newest first; or ask for one."""
+    store = own_store(request)
+    if request.method == "POST":
+        form = WithdrawInput(data=request.data)
+        form.is_valid(raise_exception=True)
+
+        def act() -> tuple[int, Any]:
+            row = payouts.request(
+                store=store, amount_fen=form.validated_data["amount_fen"], now=timezone.now()
+            )
+            return 201, json.loads(JSONRenderer().render(WithdrawalOutput(row).data))
+
+        return answer_once(request, act)
+    pages = NewestFirst()
+    rows = pages.paginate_queryset(withdrawals_of(store), request) or []
+    return pages.get_paginated_response(WithdrawalOutput(rows, many=True).data)
+
+
+@extend_schema(responses=WithdrawalOutput)
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def withdrawal_detail(request: Request, number: str) -> Response:
+    """One of my withdrawals; while it waits for you, with what WeChat's confirmation needs."""
+    return Response(WithdrawalOutput(withdrawal_of(own_store(request), number)).data)
+
+
+def _path(book: str, code: str) -> str:
+    paths = {
+        "available": chart.store_available,
+        "frozen": chart.store_frozen,
+        "paying": chart.store_paying,
+        "debt": chart.store_debt,
+    }
+    return paths[book](code)
+
+
+withdrawal_list.cls.throttle_scope = "withdraw"

@@ -1,0 +1,117 @@
+"""Share links, and the touches of those who open them in the mini-program."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from distributors.api.access import own_store
+from distributors.links import actions
+from distributors.links.models import ShareLink
+from distributors.links.queries import link_by_token, link_of, links_of
+from shop.accounts.models import User
+from shop.api.pagination import NewestFirst, paged
+from shop.api.throttles import Scoped
+from shop.catalogue.queries import product_for_sale
+
+
+class LinkInput(serializers.Serializer[None]):
+    target = serializers.ChoiceField(choices=ShareLink.Target.choices)
+    product = serializers.CharField(max_length=16, required=False, default="", allow_blank=True)
+    channel = serializers.ChoiceField(
+        choices=ShareLink.Channel.choices, required=False, default=ShareLink.Channel.LINK
+    )
+    label = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+
+
+class LinkOutput(serializers.Serializer[ShareLink]):
+    token = serializers.CharField(help_text="Also the scene of a mini-program code.")
+    url = serializers.SerializerMethodField()
+    target = serializers.CharField()
+    product = serializers.SerializerMethodField()
+    channel = serializers.CharField()
+    label = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+    def get_url(self, row: ShareLink) -> str:
+        return f"{settings.LINJIA_PUBLIC_URL}/s/{row.token}"
+
+    def get_product(self, row: ShareLink) -> str:
+        return row.product.number if row.product else ""
+
+
+class TouchOutput(serializers.Serializer[Any]):
+    store = serializers.CharField()
+    target = serializers.CharField()
+    product = serializers.CharField(allow_blank=True)
+    visitor_key = serializers.CharField(help_text="Keep it and send it as X-Visitor-Key.")
+
+
+@extend_schema(methods=["GET"], responses=paged(LinkOutput))
+@extend_schema(methods=["POST"], request=LinkInput, responses={201: LinkOutput})
+@api_view(["GET", "POST"])
+@permission_classes([IsAuthenticated])
+@throttle_classes([Scoped])
+def link_list(request: Request) -> Response:
+    """My share links, newest first; or make one."""
+    store = own_store(request)
+    if request.method == "POST":
+        form = LinkInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        wants_product = data["target"] == ShareLink.Target.PRODUCT
+        link = actions.create_link(
+            store=store,
+            target=data["target"],
+            product=product_for_sale(data["product"]) if wants_product else None,
+            channel=data["channel"],
+            label=data["label"],
+            now=timezone.now(),
+        )
+        return Response(LinkOutput(link).data, status=201)
+    pages = NewestFirst()
+    rows = pages.paginate_queryset(links_of(store).select_related("product"), request) or []
+    return pages.get_paginated_response(LinkOutput(rows, many=True).data)
+
+
+@extend_schema(responses={204: OpenApiResponse(description="Revoked.")})
+@api_view(["DELETE"])
+@permission_classes([IsAuthenticated])
+def link_detail(request: Request, token: str) -> Response:
+    """End one of my links: it leads on, but brings nothing any more."""
+    actions.revoke_link(link=link_of(own_store(request), token), now=timezone.now())
+    return Response(status=204)
+
+
+@extend_schema(request=None, responses={201: TouchOutput})
+@api_view(["POST"])
+@permission_classes([AllowAny])
+@throttle_classes([Scoped])
+def touch(request: Request, token: str) -> Response:
+    """Record that a link was opened here, and learn where it leads.
+
+    Works without sign-in, also in Moments' single-page mode; the touch is merged at sign-in through
+    the visitor key.
+    """
+    link = link_by_token(token)
+    key = request.visitor_key or actions.new_visitor_key()
+    user = request.user if isinstance(request.user, User) else None
+    actions.record_touch(link=link, visitor_key=key, user=user, now=timezone.now())
+    facts = {
+        "store": link.store.code,
+        "target": link.target,
+        "product": link.product.number if link.product else "",
+        "visitor_key": key,
+    }
+    return Response(facts, status=201)
+
+
+link_list.cls.throttle_scope = "share_link"
+touch.cls.throttle_scope = "touch"
