@@ -7,16 +7,20 @@ same name is returned as it is, so that a test may ask twice.
 
 import itertools
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 
 from django.utils import timezone
 
 from distributors.commissions.models import CommissionRule
-from distributors.stores.models import Distributor, Listing, Store
-from distributors.stores.states import DistributorState
+from distributors.commissions.rulebook import create_rule
+from distributors.referrals.actions import bind
+from distributors.stores import actions as stores
+from distributors.stores.listings import list_product
+from distributors.stores.models import Listing, Store
+from distributors.stores.queries import store_of
 from orders.checkout.place import place_order
-from orders.checkout.rules import Item
+from orders.checkout.items import Item
 from orders.lifecycle.models import Order
 from shop.accounts import actions as accounts
 from shop.accounts.addresses import save_address
@@ -228,7 +232,6 @@ def price(
         retail_fen=retail_fen,
         floor_fen=floor_fen,
         ceiling_fen=ceiling_fen,
-        at=now(),
     )
 
 
@@ -255,14 +258,25 @@ def on_hand(goods: Product | Sku) -> int:
 def store(name: str = "阿禾 Ahe", *, called: str = "", referrer: Store | None = None) -> Store:
     """Return the open store of a person, recruited by another store if one is given."""
     user = person(name)
-    found = Store.objects.filter(distributor__user=user).first()
+    found = store_of(user)
     if found is not None:
         return found
-    at = now()
-    distributor = Distributor.objects.create(
-        user=user, state=DistributorState.ACTIVE, real_name=name, applied_at=at, approved_at=at
+    distributor = stores.apply(
+        user=user,
+        store_name=called or f"{name}的小店",
+        introduction="",
+        referrer_code=referrer.code if referrer else "",
+        now=now(),
     )
-    return Store.objects.create(distributor=distributor, name=called or f"{name}的小店")
+    stores.approve(distributor=distributor, actor=STAFF, now=now())
+    if referrer is not None:
+        bind(
+            distributor=distributor,
+            referrer=referrer.distributor,
+            now=now(),
+            reason="invited",
+        )
+    return Store.objects.select_related("distributor__user").get(distributor=distributor)
 
 
 def ahe() -> Store:
@@ -277,21 +291,29 @@ def lin() -> Store:
 
 def own_price(of: Store, goods: Product, price_fen: int) -> Listing:
     """Let a store pick a product and set its own price for every SKU."""
-    listing, _is_new = Listing.objects.get_or_create(store=of, product=goods)
-    for sku in goods.skus.all():
-        listing.prices.update_or_create(sku=sku, defaults={"retail_fen": price_fen})
-    return listing
+    prices = {sku.number: price_fen for sku in goods.skus.all()}
+    return list_product(store=of, product=goods, prices=prices, now=now())
 
 
-def rule(level1_bp: int = 1_000, level2_bp: int = 300) -> CommissionRule:
-    """Agree on rates for everything, from an hour ago on."""
-    return CommissionRule.objects.create(
-        number=f"G{level1_bp}-{level2_bp}",
-        scope=CommissionRule.Scope.GLOBAL,
+def rule(
+    level1_bp: int = 1_000,
+    level2_bp: int = 300,
+    *,
+    scope: str = CommissionRule.Scope.GLOBAL,
+    scope_key: str = "",
+    funding: str = CommissionRule.Funding.MARGIN,
+) -> CommissionRule:
+    """Agree on rates from this moment on, for everything unless a scope is named."""
+    at = now()
+    return create_rule(
+        scope=scope,
+        scope_key=scope_key,
         level1_bp=level1_bp,
         level2_bp=level2_bp,
-        effective_from=now() - timedelta(hours=1),
-        created_by=STAFF,
+        funding=funding,
+        effective_from=at,
+        actor=STAFF,
+        now=at,
     )
 
 

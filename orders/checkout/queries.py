@@ -7,7 +7,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 
-from distributors.stores.models import ListingPrice, Store
+from distributors.stores.models import ListingPrice
 from distributors.stores.states import DistributorState
 from orders.checkout.items import Item
 from orders.checkout.rules import Goods
@@ -38,19 +38,13 @@ def goods_of(items: Sequence[Item]) -> dict[str, Goods]:
             is_active=True, product__state=ProductState.ON_SALE, supplier__state=SupplierState.ACTIVE
         ),
         left=Coalesce(F("stock__on_hand"), 0),
-        picture=Coalesce(Subquery(pictures.order_by("position", "pk").values("file")[:1]), ""),
+        picture=Subquery(pictures.order_by("position", "pk").values("file")[:1]),
     )
     codes = sorted({item.store_code for item in items if item.store_code})
     if codes:
         rows = rows.annotate(own=ArraySubquery(_own_prices(codes)))
     found = rows.order_by().values(*_FIELDS, *(["own"] if codes else []))
     return {row["number"]: _goods(row) for row in found}
-
-
-def store_by_code(code: str) -> Store | None:
-    """Return an open store, None for any other code."""
-    stores = Store.objects.filter(code=code, distributor__state=DistributorState.ACTIVE)
-    return stores.first() if code else None
 
 
 def _own_prices(codes: Sequence[str]) -> QuerySet[ListingPrice]:
@@ -88,6 +82,6 @@ def _goods(row: Mapping[str, Any]) -> Goods:
         floor_fen=row["price__floor_fen"],
         ceiling_fen=row["price__ceiling_fen"],
         available=row["left"],
-        image=row["picture"],
+        image=row["picture"] or "",
         own_fen={own["code"]: own["fen"] for own in row.get("own", ())},
     )

@@ -87,5 +87,5 @@ def add_tracking(*, shipment: Shipment, text: str, at: datetime) -> bool:
     Raises ``Invalid`` (text).
     """
     clean = clean_text(text, field="text", longest=EVENT_LENGTH_MAX)
-    event, is_new = TrackingEvent.objects.get_or_create(shipment=shipment, at=at, text=clean)
+    _event, is_new = TrackingEvent.objects.get_or_create(shipment=shipment, at=at, text=clean)
     return is_new
