@@ -40,6 +40,4 @@ def decode(data: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise Invalid(
-        _("The file is not readable as text. Save it as “CSV UTF-8” and try again."), field="file"
-    )
+    raise Invalid(_("The file is not readable as text. Save it as “CSV UTF-8” and try again."), field="file")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from shop.base.errors import Conflict, Invalid
@@ -131,9 +132,7 @@ def add_sku(*, product: Product, sku: SkuDraft, actor: str, at: datetime) -> Sku
         return created
 
 
-def update_sku(
-    *, sku: Sku, code: str | None = None, weight_g: int | None = None, barcode: str | None = None
-) -> Sku:
+def update_sku(*, sku: Sku, code: str | None = None, weight_g: int | None = None, barcode: str | None = None) -> Sku:
     """Change what customers do not read of a SKU. Raises ``Invalid`` naming the field, ``Conflict``."""
     values = tuple(sku.option_values)
     draft = check_sku(SkuDraft(values, code or "", weight_g, barcode), axes=len(values))
@@ -227,7 +226,7 @@ def _check_ready(product: Product) -> None:
 
 
 def _refuse_code(supplier_id: int, code: str, but: int | None = None) -> None:
-    others = Sku.objects.filter(supplier=supplier_id, code=code).exclude(pk=but)
+    others = Sku.objects.filter(~Q(pk=but), supplier=supplier_id, code=code)
     if code and others.exists():
         raise Conflict(_("You have a SKU with this code already."), field="code")
 

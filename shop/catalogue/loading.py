@@ -228,9 +228,7 @@ def _write(loaded: Sequence[Loaded], *, actor: str, at: datetime) -> None:
     for product in changed:
         product.updated_at = at
     Product.objects.bulk_update(changed, [*_PRODUCT_FIELDS, "updated_at"], batch_size=_BATCH)
-    Sku.objects.bulk_update(
-        [sku for one in loaded for sku in one.changed_skus], _SKU_FIELDS, batch_size=_BATCH
-    )
+    Sku.objects.bulk_update([sku for one in loaded for sku in one.changed_skus], _SKU_FIELDS, batch_size=_BATCH)
     new_skus = [sku for one in loaded for sku in one.skus if sku.pk is None]
     for sku in new_skus:
         sku.product = sku.product  # takes over the key the product got by now

@@ -46,9 +46,7 @@ class Category(models.Model):
         verbose_name = _("category")
         verbose_name_plural = _("categories")
         ordering = ["position", "pk"]
-        constraints = [
-            models.CheckConstraint(condition=Q(level__gte=1, level__lte=3), name="category_levels")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(level__gte=1, level__lte=3), name="category_levels")]
 
     def __str__(self) -> str:
         return self.name
@@ -71,9 +69,7 @@ class Product(models.Model):
     keywords = models.CharField(_("search words"), max_length=300, blank=True)
     # Up to three axes: ["颜色", "尺码"].
     option_names = models.JSONField(_("option names"), default=list, blank=True)
-    state = models.CharField(
-        _("state"), max_length=12, choices=ProductState, default=ProductState.DRAFT
-    )
+    state = models.CharField(_("state"), max_length=12, choices=ProductState, default=ProductState.DRAFT)
     # The lowest retail price of the active SKUs; a trigger beside the prices keeps it. 0: no price.
     min_retail_fen = models.BigIntegerField(default=0, editable=False)
     # Pieces sold and not returned; counted by stock.tasks, so it may be a minute late.
@@ -96,11 +92,10 @@ class Product(models.Model):
         ]
         indexes = [
             models.Index(fields=["-id"], condition=Q(state="on_sale"), name="product_on_sale"),
-            models.Index(
-                fields=["category", "-id"], condition=Q(state="on_sale"), name="product_in_category"
-            ),
+            models.Index(fields=["category", "-id"], condition=Q(state="on_sale"), name="product_in_category"),
             models.Index(fields=["supplier", "-id"], name="product_of_supplier"),
-            GinIndex(SearchTokens(), name="product_search", condition=Q(state="on_sale")),
+            # Products are searched far more often than written: no list of pending entries.
+            GinIndex(SearchTokens(), name="product_search", condition=Q(state="on_sale"), fastupdate=False),
         ]
 
     def __str__(self) -> str:
@@ -132,9 +127,7 @@ class Sku(models.Model):
                 name="sku_options_once",
                 deferrable=models.Deferrable.IMMEDIATE,
             ),
-            models.UniqueConstraint(
-                fields=["supplier", "code"], condition=~Q(code=""), name="sku_code_once"
-            ),
+            models.UniqueConstraint(fields=["supplier", "code"], condition=~Q(code=""), name="sku_code_once"),
         ]
 
     def __str__(self) -> str:
@@ -169,4 +162,4 @@ class ProductImage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.alt or self.file.name
+        return self.alt or self.file.name or self.source_url

@@ -53,9 +53,7 @@ def render(data: bytes) -> Renditions:
                 upright = ImageOps.exif_transpose(picture)
                 flat = _flatten(upright)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Invalid(
-            _("This is not a picture we can read. Send a JPEG, PNG or WebP file."), field="file"
-        ) from error
+        raise Invalid(_("This is not a picture we can read. Send a JPEG, PNG or WebP file."), field="file") from error
     return Renditions(_encode(flat, LARGE), _encode(flat, SMALL))
 
 

@@ -41,14 +41,12 @@ def search_products(text: str) -> QuerySet[Product]:
     tokens = query_tokens(text)
     if not tokens:
         return Product.objects.none()
-    return on_sale_products().alias(tokens=SearchTokens()).filter(tokens__contains=tokens)
+    return on_sale_products().alias(tokens=SearchTokens()).filter(tokens__contains=tokens)  # type: ignore[misc]
 
 
 def product_for_sale(number: str) -> Product:
     """Return a product with its category's shelves, supplier and pictures. Raises ``NotFound``."""
-    rows = Product.objects.filter(
-        number=number, state=ProductState.ON_SALE, supplier__state=SupplierState.ACTIVE
-    )
+    rows = Product.objects.filter(number=number, state=ProductState.ON_SALE, supplier__state=SupplierState.ACTIVE)
     images = Prefetch("images", ProductImage.objects.order_by("position", "pk"))
     product = (
         rows.select_related("supplier", "category__parent__parent")
@@ -101,7 +99,5 @@ def category_by_code(code: str) -> Category:
     """Return a category. Raises ``NotFound`` (field ``category``)."""
     category = Category.objects.filter(code=code).first()
     if category is None:
-        raise NotFound(
-            _("There is no category with the code “%(code)s”.") % {"code": code}, field="category"
-        )
+        raise NotFound(_("There is no category with the code “%(code)s”.") % {"code": code}, field="category")
     return category

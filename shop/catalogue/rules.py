@@ -84,8 +84,7 @@ def clean_html(html: str) -> str:
     """
     if len(html) > DESCRIPTION_LENGTH_MAX:
         raise Invalid(
-            _("The description is longer than %(max)d characters. Shorten it.")
-            % {"max": DESCRIPTION_LENGTH_MAX},
+            _("The description is longer than %(max)d characters. Shorten it.") % {"max": DESCRIPTION_LENGTH_MAX},
             field="description_html",
         )
     return nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None).strip()
@@ -115,8 +114,7 @@ def clean_line(text: str, *, field: str, longest: int, is_needed: bool = False) 
 def check_draft(draft: ProductDraft) -> ProductDraft:
     """Return the draft with clean words. Raises ``Invalid`` naming the field."""
     names = tuple(
-        clean_line(name, field="option_names", longest=OPTION_LENGTH_MAX, is_needed=True)
-        for name in draft.option_names
+        clean_line(name, field="option_names", longest=OPTION_LENGTH_MAX, is_needed=True) for name in draft.option_names
     )
     if len(names) > OPTIONS_MAX or len(set(names)) != len(names):
         raise Invalid(
@@ -129,9 +127,7 @@ def check_draft(draft: ProductDraft) -> ProductDraft:
     if len(set(values)) != len(values):
         raise Invalid(_("Two SKUs have the same options. Each needs its own."), field="option_values")
     if len(draft.images) > IMAGES_MAX:
-        raise Invalid(
-            _("A product has at most %(max)d pictures.") % {"max": IMAGES_MAX}, field="images"
-        )
+        raise Invalid(_("A product has at most %(max)d pictures.") % {"max": IMAGES_MAX}, field="images")
     return ProductDraft(
         handle=clean_line(draft.handle, field="handle", longest=HANDLE_LENGTH_MAX, is_needed=True),
         title=clean_line(draft.title, field="title", longest=TITLE_LENGTH_MAX, is_needed=True),

@@ -33,9 +33,7 @@ def create_template(*, supplier: Supplier, name: str, basis: str, is_default: bo
         is_default = is_default or not own.filter(is_default=True).exists()
         if is_default:
             own.filter(is_default=True).update(is_default=False)
-        return FreightTemplate.objects.create(
-            supplier=supplier, name=name, basis=basis, is_default=is_default
-        )
+        return FreightTemplate.objects.create(supplier=supplier, name=name, basis=basis, is_default=is_default)
 
 
 def set_default(*, template: FreightTemplate) -> None:

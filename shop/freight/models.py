@@ -25,9 +25,7 @@ class FreightTemplate(models.Model):
         verbose_name_plural = _("freight templates")
         constraints = [
             models.UniqueConstraint(fields=["supplier", "name"], name="freight_name_once"),
-            models.UniqueConstraint(
-                fields=["supplier"], condition=Q(is_default=True), name="freight_one_default"
-            ),
+            models.UniqueConstraint(fields=["supplier"], condition=Q(is_default=True), name="freight_one_default"),
         ]
 
     def __str__(self) -> str:
@@ -53,8 +51,7 @@ class FreightRule(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["template", "region_code"], name="freight_region_once"),
             models.CheckConstraint(
-                condition=Q(first_units__gte=1, continued_units__gte=1)
-                & Q(first_fen__gte=0, continued_fen__gte=0),
+                condition=Q(first_units__gte=1, continued_units__gte=1) & Q(first_fen__gte=0, continued_fen__gte=0),
                 name="freight_units_and_prices",
             ),
         ]

@@ -39,9 +39,7 @@ def freight_for(*, supplier_parcels: Sequence[Parcel], region_code: str) -> dict
     """
     lineage = [place.code for place in with_ancestors(region_code)]
     product_ids = {item.product_id for parcel in supplier_parcels for item in parcel.items}
-    chosen = dict(
-        ProductFreight.objects.filter(product_id__in=product_ids).values_list("product_id", "template_id")
-    )
+    chosen = dict(ProductFreight.objects.filter(product_id__in=product_ids).values_list("product_id", "template_id"))
     suppliers = [parcel.supplier_id for parcel in supplier_parcels]
     templates = FreightTemplate.objects.filter(
         Q(pk__in=chosen.values()) | Q(supplier_id__in=suppliers, is_default=True)
@@ -51,13 +49,8 @@ def freight_for(*, supplier_parcels: Sequence[Parcel], region_code: str) -> dict
     rules: dict[int, list[Rule]] = {pk: [] for pk in rows}
     for row in FreightRule.objects.filter(template_id__in=rows, region_code__in=["", *lineage]):
         rules[row.template_id].append(rule_of(row))
-    facts = {
-        pk: Template(template.name, template.basis, match(rules[pk], lineage))
-        for pk, template in rows.items()
-    }
-    return {
-        parcel.supplier_id: _parcel_quote(parcel, chosen, defaults, facts) for parcel in supplier_parcels
-    }
+    facts = {pk: Template(template.name, template.basis, match(rules[pk], lineage)) for pk, template in rows.items()}
+    return {parcel.supplier_id: _parcel_quote(parcel, chosen, defaults, facts) for parcel in supplier_parcels}
 
 
 def rule_of(row: FreightRule) -> Rule:

@@ -32,7 +32,12 @@ PROBLEMS_MAX = 500
 UNSORTED = "unsorted"
 STOCK_SOURCE = "import"
 
-_DRAFT_COLUMNS = {"category": "category", "code": "sku", "option_names": "option1_name", "option_values": "option1_value"}
+_DRAFT_COLUMNS = {
+    "category": "category",
+    "code": "sku",
+    "option_names": "option1_name",
+    "option_values": "option1_value",
+}
 _PRICE_COLUMNS = {
     "supply_fen": "supply",
     "retail_fen": "price",

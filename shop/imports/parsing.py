@@ -83,8 +83,7 @@ class _Parser:
         self.sheet, self.categories, self.rate = sheet, categories, rate
         self.is_shopify = not SHOPIFY_MARKS.isdisjoint(sheet.headings)
         self.columns = {
-            column: next((name for name in names if name in sheet.headings), "")
-            for column, names in COLUMNS.items()
+            column: next((name for name in names if name in sheet.headings), "") for column, names in COLUMNS.items()
         }
         headings = {column: sheet.headings[name] for column, name in self.columns.items() if name}
         self.out = Parsed(problems=list(sheet.problems), headings=headings)

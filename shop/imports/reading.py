@@ -83,8 +83,8 @@ def _sheet(lines: Iterator[Sequence[tuple[str, bool]]]) -> Sheet:
         if number > ROWS_MAX + 1:
             raise _unreadable(_("The file has more than 20,000 rows. Split it."))
         cells: dict[str, str] = {}
-        for name, (text, is_formula) in zip(names, line, strict=False):
-            text = text.strip()
+        for name, (raw, is_formula) in zip(names, line, strict=False):
+            text = raw.strip()
             if is_formula or (_is_plain(name) and _FORMULA.match(text)):
                 message = _("Formulas are not accepted. Put the value itself into the cell.")
                 sheet.problems.append(RowProblem(number, name, message))

@@ -26,9 +26,7 @@ def set_price(
 
     The product's lowest price follows by itself. Raises ``Invalid`` naming the field.
     """
-    usual_floor_fen, usual_ceiling_fen = band(
-        supply_fen=max(0, supply_fen), retail_fen=max(0, retail_fen)
-    )
+    usual_floor_fen, usual_ceiling_fen = band(supply_fen=max(0, supply_fen), retail_fen=max(0, retail_fen))
     prices = Prices(
         supply_fen=supply_fen,
         retail_fen=retail_fen,

@@ -115,9 +115,7 @@ def check_prices(prices: Prices) -> Prices:
     if prices.supply_fen > prices.retail_fen:
         raise Invalid(_("The supply price cannot be above the retail price."), field="supply_fen")
     if not prices.supply_fen <= prices.floor_fen <= prices.retail_fen:
-        raise Invalid(
-            _("The floor price must be between the supply and the retail price."), field="floor_fen"
-        )
+        raise Invalid(_("The floor price must be between the supply and the retail price."), field="floor_fen")
     if prices.ceiling_fen < prices.retail_fen:
         raise Invalid(_("The ceiling price cannot be below the retail price."), field="ceiling_fen")
     return prices

@@ -41,9 +41,7 @@ def import_regions(*, source: BinaryIO | None = None, dry_run: bool = False) -> 
     for addresses and freight rules may name it. Raises ``Invalid`` when the file cannot be read.
     """
     numbered = (
-        [(index, place) for index, place in enumerate(places_of(AREAS), start=1)]
-        if source is None
-        else _read(source)
+        [(index, place) for index, place in enumerate(places_of(AREAS), start=1)] if source is None else _read(source)
     )
     with transaction.atomic():
         existing = dict(Region.objects.values_list("code", "name"))
@@ -71,9 +69,7 @@ def _read(source: BinaryIO) -> list[tuple[int, Place]]:
     try:
         header = {name.strip().lower(): name for name in reader.fieldnames or () if name}
         if not {"code", "name"} <= header.keys():
-            raise Invalid(
-                _("The file needs a first line with the columns “code” and “name”."), field="file"
-            )
+            raise Invalid(_("The file needs a first line with the columns “code” and “name”."), field="file")
         return [
             (reader.line_num, Place((row[header["code"]] or "").strip(), (row[header["name"]] or "").strip()))
             for row in reader

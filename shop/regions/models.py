@@ -18,9 +18,7 @@ class Region(models.Model):
         verbose_name = _("region")
         verbose_name_plural = _("regions")
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(level__gte=1, level__lte=5), name="regions_five_levels"
-            )
+            models.CheckConstraint(condition=models.Q(level__gte=1, level__lte=5), name="regions_five_levels")
         ]
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from shop.stock.states import ReservationState
 
 QUANTITY_MAX = 10**9
 
+# Only the constants below are put together into statements; every value travels as a parameter.
 _WANTED = "wanted AS (SELECT * FROM unnest(%(skus)s::bigint[], %(quantities)s::bigint[]) AS w(sku_id, quantity))"
 
 # Locked first, in SKU order; the UPDATE repeats the condition on the row as it then is.
@@ -30,7 +31,7 @@ locked AS (
     FROM stock_stockitem item JOIN wanted w USING (sku_id)
     ORDER BY item.sku_id
     FOR NO KEY UPDATE OF item
-)"""
+)"""  # noqa: S608
 
 _RESERVE = f"""
 {_LOCKED},
@@ -52,7 +53,7 @@ moved AS (
 SELECT w.sku_id, w.quantity, coalesce(l.on_hand, 0)
 FROM wanted w LEFT JOIN locked l USING (sku_id) LEFT JOIN taken t USING (sku_id)
 WHERE t.sku_id IS NULL
-ORDER BY w.sku_id"""
+ORDER BY w.sku_id"""  # noqa: S608
 
 # What leaves the reserved pieces goes to one of two columns.
 _SETTLE = f"""
@@ -65,7 +66,7 @@ UPDATE stock_stockitem item
 SET reserved = item.reserved - l.quantity,
     on_hand = item.on_hand + CASE WHEN %(kind)s = 'released' THEN l.quantity ELSE 0 END,
     sold = item.sold + CASE WHEN %(kind)s = 'sold' THEN l.quantity ELSE 0 END
-FROM locked l WHERE item.sku_id = l.sku_id"""
+FROM locked l WHERE item.sku_id = l.sku_id"""  # noqa: S608
 
 # The movements come first: what this reference brought back before is left out.
 _RESTOCK = f"""
@@ -78,7 +79,7 @@ moved AS (
 )
 UPDATE stock_stockitem item
 SET on_hand = item.on_hand + m.quantity, returned = item.returned + m.quantity
-FROM moved m WHERE item.sku_id = m.sku_id"""
+FROM moved m WHERE item.sku_id = m.sku_id"""  # noqa: S608
 
 _RECEIVE = f"""
 WITH {_WANTED},
@@ -90,7 +91,7 @@ INSERT INTO stock_stockitem (sku_id, received, on_hand, reserved, sold, returned
 SELECT sku_id, quantity, quantity, 0, 0, 0 FROM wanted ORDER BY sku_id
 ON CONFLICT (sku_id) DO UPDATE
 SET received = stock_stockitem.received + EXCLUDED.received,
-    on_hand = stock_stockitem.on_hand + EXCLUDED.on_hand"""
+    on_hand = stock_stockitem.on_hand + EXCLUDED.on_hand"""  # noqa: S608
 
 _CORRECT = f"""
 {_LOCKED},
@@ -102,7 +103,7 @@ moved AS (
 )
 UPDATE stock_stockitem item
 SET received = item.received + l.quantity - item.on_hand, on_hand = l.quantity
-FROM locked l WHERE item.sku_id = l.sku_id AND item.on_hand <> l.quantity"""
+FROM locked l WHERE item.sku_id = l.sku_id AND item.on_hand <> l.quantity"""  # noqa: S608
 
 
 class OutOfStock(Conflict):

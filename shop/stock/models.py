@@ -46,9 +46,7 @@ class Reservation(models.Model):
     reference = models.CharField(_("reference"), max_length=32)
     sku = models.ForeignKey(Sku, models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"))
-    state = models.CharField(
-        _("state"), max_length=10, choices=ReservationState, default=ReservationState.OPEN
-    )
+    state = models.CharField(_("state"), max_length=10, choices=ReservationState, default=ReservationState.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import lock_rows
+from shop.states.machine import move
 from shop.suppliers.models import Qualification, Supplier, SupplierMember, new_supplier_code
 from shop.suppliers.states import SupplierState
-from shop.states.machine import move
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,22}[a-z0-9]", re.ASCII | re.IGNORECASE)
 FEE_BP_MAX = 10_000
@@ -177,9 +177,7 @@ def _profile(profile: dict[str, str]) -> dict[str, Any]:
             raise TypeError(f"a supplier has no {field}")
         values[field] = value.strip()
         if len(values[field]) > _PROFILE_LENGTHS[field]:
-            raise Invalid(
-                _("At most %(max)d characters.") % {"max": _PROFILE_LENGTHS[field]}, field=field
-            )
+            raise Invalid(_("At most %(max)d characters.") % {"max": _PROFILE_LENGTHS[field]}, field=field)
     return values
 
 

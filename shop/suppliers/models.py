@@ -26,12 +26,8 @@ class Supplier(models.Model):
 
     code = models.CharField(_("code"), max_length=24, unique=True, default=new_supplier_code)
     name = models.CharField(_("name"), max_length=80, unique=True)
-    state = models.CharField(
-        _("state"), max_length=12, choices=SupplierState, default=SupplierState.APPLIED
-    )
-    contract = models.CharField(
-        _("contract"), max_length=16, choices=Contract, default=Contract.SUPPLY_PRICE
-    )
+    state = models.CharField(_("state"), max_length=12, choices=SupplierState, default=SupplierState.APPLIED)
+    contract = models.CharField(_("contract"), max_length=16, choices=Contract, default=Contract.SUPPLY_PRICE)
     fee_bp = models.PositiveIntegerField(_("platform fee (bp)"), default=0)
     contact_name = models.CharField(_("contact"), max_length=40, blank=True)
     contact_phone = models.CharField(_("contact phone"), max_length=20, blank=True)
@@ -42,9 +38,7 @@ class Supplier(models.Model):
     class Meta:
         verbose_name = _("supplier")
         verbose_name_plural = _("suppliers")
-        constraints = [
-            models.CheckConstraint(condition=Q(fee_bp__lte=10_000), name="suppliers_fee_at_most_all")
-        ]
+        constraints = [models.CheckConstraint(condition=Q(fee_bp__lte=10_000), name="suppliers_fee_at_most_all")]
 
     def __str__(self) -> str:
         return self.name
@@ -85,9 +79,7 @@ class Qualification(models.Model):
     class Meta:
         verbose_name = _("qualification")
         verbose_name_plural = _("qualifications")
-        constraints = [
-            models.UniqueConstraint(fields=["supplier", "kind"], name="suppliers_paper_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["supplier", "kind"], name="suppliers_paper_once")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.paper_number}"

@@ -25,9 +25,7 @@ def supplier_by_code(code: str) -> Supplier:
     """Return a supplier by its public code. Raises ``NotFound`` (field ``supplier``)."""
     supplier = Supplier.objects.filter(code=code).first()
     if supplier is None:
-        raise NotFound(
-            _("There is no supplier with the code “%(code)s”.") % {"code": code}, field="supplier"
-        )
+        raise NotFound(_("There is no supplier with the code “%(code)s”.") % {"code": code}, field="supplier")
     return supplier
 
 

@@ -9,8 +9,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
-from pytest_django import DjangoAssertNumQueries
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid, NotFound
@@ -118,9 +117,7 @@ def test_what_changed_while_off_sale_cannot_slip_back() -> None:
 
 def test_nothing_without_price_sku_or_active_supplier_goes_on_sale() -> None:
     supplier = orchard()
-    bare = actions.create_product(
-        supplier=supplier, category=shelf(), title="无价", actor="system", at=NOON
-    )
+    bare = actions.create_product(supplier=supplier, category=shelf(), title="无价", actor="system", at=NOON)
     with pytest.raises(Invalid) as no_price:
         actions.submit_for_review(product=bare, actor="system", at=NOON)
     priced = pears(supplier)
@@ -186,8 +183,13 @@ def test_handles_and_codes_are_a_suppliers_own() -> None:
         actions.create_product(supplier=supplier, **values)  # type: ignore[arg-type]
     assert again.value.field == "handle"
     box = actions.create_product(
-        supplier=supplier, category=shelf(), title="盒", option_names=["色"], skus=[SkuDraft(("红",))],
-        actor="system", at=NOON,
+        supplier=supplier,
+        category=shelf(),
+        title="盒",
+        option_names=["色"],
+        skus=[SkuDraft(("红",))],
+        actor="system",
+        at=NOON,
     )
     with pytest.raises(Conflict) as taken:
         actions.add_sku(product=box, sku=SkuDraft(("绿",), "K"), actor="system", at=NOON)

@@ -27,9 +27,7 @@ def test_the_smallest_place_around_an_address_wins() -> None:
     assert match([], LINEAGE) is None
 
 
-@pytest.mark.parametrize(
-    ("pieces", "fen"), [(0, 800), (1, 800), (2, 800), (3, 1100), (5, 1100), (6, 1400)]
-)
+@pytest.mark.parametrize(("pieces", "fen"), [(0, 800), (1, 800), (2, 800), (3, 1100), (5, 1100), (6, 1400)])
 def test_begun_units_count_as_whole_ones(pieces: int, fen: int) -> None:
     rule = Rule(first_units=2, first_fen=800, continued_units=3, continued_fen=300)
     answer = quote(template=Template("全国", "piece", rule), units={"piece": pieces}, goods_fen=100)
@@ -57,7 +55,7 @@ def test_no_rule_and_no_delivery_are_not_free() -> None:
 def test_negative_input_is_a_mistake_of_the_caller() -> None:
     template = Template("x", "piece", Rule())
     for units, goods_fen in (({"piece": -1}, 0), ({"piece": 1}, -1)):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="not negative"):
             quote(template=template, units=units, goods_fen=goods_fen)
 
 
@@ -148,7 +146,7 @@ def test_one_template_is_the_default(supplier: Supplier) -> None:
     assert (first.is_default, second.is_default) == (True, False)
     actions.set_default(template=second)
     third = actions.create_template(supplier=supplier, name="丙", basis="piece", is_default=True)
-    assert [one.name for one in templates_of(supplier)][0] == third.name
+    assert templates_of(supplier).first() == third
     assert FreightTemplate.objects.filter(is_default=True).count() == 1
     with pytest.raises(Conflict):
         actions.create_template(supplier=supplier, name="甲", basis="piece")

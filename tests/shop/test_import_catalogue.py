@@ -246,7 +246,7 @@ WRONG = [
     ("handle missing", ",Pear,5,,,", "handle"),
     ("supply above price", "p,Pear,5,,,9", "supply_price"),
     ("formula", "p,=HYPERLINK(1),5,,,", "title"),
-    ("command", 'p,"+cmd|\' /C calc\'!A0",5,,,', "title"),
+    ("command", "p,\"+cmd|' /C calc'!A0\",5,,,", "title"),
 ]
 
 

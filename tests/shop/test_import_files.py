@@ -172,7 +172,7 @@ def here(_host: str, _port: int) -> list[str]:
 
 def fetch_here(url: str, resolver: fetching.Resolver = here) -> bytes:
     """Fetch with this machine allowed and the server's port among the usual ones."""
-    port = int(url.split(":")[2].split("/")[0])
+    port = int(url.split(":")[2].split("/", maxsplit=1)[0])
     ports = {**fetching.PORTS, "http": port}
     return fetch_picture(url, resolver=resolver, allows=lambda _address: True, ports=ports)
 

@@ -25,9 +25,7 @@ def test_the_country_is_loaded_once(counties: RegionReport) -> None:
     assert levels[0] == 34
     assert levels[1] >= 333 and levels[2] >= 2800
     assert sum(levels) == Region.objects.count() == counties.created
-    assert import_regions() == RegionReport(
-        rows=counties.rows, created=0, updated=0, unchanged=counties.created
-    )
+    assert import_regions() == RegionReport(rows=counties.rows, created=0, updated=0, unchanged=counties.created)
 
 
 def test_every_place_hangs_where_its_code_says(counties: RegionReport) -> None:

@@ -114,9 +114,7 @@ def test_papers_that_end_soon_are_found(alice: User) -> None:
     supplier = orchard()
     for kind, ends in {"食品经营许可证": date(2026, 6, 1), "营业执照": None, "商标": date(2027, 1, 1)}.items():
         actions.save_qualification(supplier=supplier, kind=kind, paper_number="A-1", valid_until_date=ends)
-    actions.save_qualification(
-        supplier=supplier, kind="商标", paper_number="A-2", valid_until_date=date(2026, 5, 30)
-    )
+    actions.save_qualification(supplier=supplier, kind="商标", paper_number="A-2", valid_until_date=date(2026, 5, 30))
     ending = queries.qualifications_ending(upto=date(2026, 6, 1))
     assert [(paper.kind, paper.paper_number) for paper in ending] == [
         ("商标", "A-2"),

@@ -79,9 +79,7 @@ class Command(BaseCommand):
         if report.published:
             self.stdout.write(f"{report.published} products came on sale.")
         if report.pictures and not fetches:
-            self.stdout.write(
-                f"{report.pictures} pictures are noted by their addresses; --fetch-images fetches them."
-            )
+            self.stdout.write(f"{report.pictures} pictures are noted by their addresses; --fetch-images fetches them.")
 
     def _tell_pictures(self, report: PictureReport) -> None:
         for reason, count in report.reasons.most_common():
