@@ -87,7 +87,6 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "distributors.links.middleware.ShareMiddleware",
     "axes.middleware.AxesMiddleware",
-    "shop.web.middleware.RefusalMiddleware",
     # Last, so that it is the first to hear of a refusal.
     "shop.web.middleware.RefusalMiddleware",
 ]

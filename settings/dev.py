@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 os.environ.setdefault("LINJIA_LOG_FORM", "text")
 
@@ -43,7 +42,7 @@ CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 
 LINJIA_SANDBOX = True
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:8010")
-LINJIA_SANDBOX_HOME = Path(env_str("LINJIA_SANDBOX_HOME", str(embedded.home() / "sandbox")))
+LINJIA_SANDBOX_HOME = env_str("LINJIA_SANDBOX_HOME", str(embedded.home() / "sandbox"))
 LINJIA_SERVE_MEDIA = True
 
 # Static files straight from their sources; a browser asks again each time, so that a rebuilt style is seen at once.

@@ -281,7 +281,7 @@ def serve() -> int:
 
 
 def main(words: list[str]) -> int:
-    """`run`, `serve` (its second half) or `test [what pytest understands]`."""
+    """`run`, `serve` (its second half), `check` or `test [what pytest understands]`."""
     os.chdir(PROJECT)
     what = words[0] if words else "run"
     try:
@@ -293,7 +293,7 @@ def main(words: list[str]) -> int:
         prepare.front_end()
         if what == "run":
             os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), "serve"])
-        return test(words[1:])
+        return check() if what == "check" else test(words[1:])
     except (Trouble, embedded.ServersDown) as trouble:
         print(f"{paint('✗', 'red')} {trouble}", file=sys.stderr, flush=True)
         return 1
@@ -301,15 +301,26 @@ def main(words: list[str]) -> int:
         return 130
 
 
-def test(words: list[str]) -> int:
-    """Run the tests as a person or CI does: two at a time, with browser tests where there is a browser."""
-    prepare.chromium()
+def compile_texts() -> None:
+    """Translations for the tests."""
     env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test")
     problem = prepare.run([PYTHON, "manage.py", "compile_locale"], env=env)
     if problem:
         raise Trouble(f"manage.py compile_locale failed: {problem}")
-    command = [str(PYTHON), "-m", "pytest", "-n", "2", *words]
-    os.execve(PYTHON, command, env)
+
+
+def check() -> int:
+    """Formatting, lint, types, floors, migrations, schema, translations."""
+    compile_texts()
+    os.execv(PYTHON, [str(PYTHON), str(PROJECT / "settings" / "check.py")])
+
+
+def test(words: list[str]) -> int:
+    """Run the tests as a person or CI does: two at a time, with browser tests where there is a browser."""
+    prepare.chromium()
+    compile_texts()
+    env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test")
+    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "2", *words], env)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,28 @@ BEAT: dict[str, dict[str, Any]] = {
         "options": {"expires": 600},
     },
     "count_sold": {"task": "shop.stock.tasks.refresh_sold_counts", "schedule": 60.0, "options": {"expires": 60}},
+    "flush_touches": {
+        "task": "distributors.links.tasks.flush_touches",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "open_touch_months": {
+        "task": "distributors.links.tasks.open_months",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "settle_commissions": {
+        "task": "distributors.commissions.tasks.settle_due",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "close_days": {"task": "shop.ledger.tasks.close_days", "schedule": 600.0, "options": {"expires": 300}},
 }
 
 PERIODIC_WORK: list[str] = [
+    "distributors.links.tasks.flush_touches",
+    "distributors.links.tasks.open_months",
+    "distributors.commissions.tasks.settle_due",
     "orders.settlements.tasks.settle_due",
     "orders.settlements.tasks.close_statements",
     "shop.ledger.tasks.close_days",
@@ -31,6 +49,10 @@ PERIODIC_WORK: list[str] = [
 ]
 
 DUE_WORK: dict[str, str] = {
+    "referral.bind": "distributors.referrals.tasks.bind_referral",
+    "withdrawal.pay": "distributors.payouts.tasks.pay_approved",
+    "withdrawal.query": "distributors.payouts.tasks.query_unknown",
+    "withdrawal.expire": "distributors.payouts.tasks.expire",
     "order.expire": "orders.flow.tasks.expire_unpaid",
     "payment.query": "orders.flow.tasks.query_payment",
     "payment.close": "orders.flow.tasks.close_payment",

@@ -50,7 +50,6 @@ LINJIA_BELL = False
 LINJIA_REFUND_SPACING_SECONDS = 0
 LINJIA_SANDBOX = True
 LINJIA_SERVE_MEDIA = True
-LINJIA_SANDBOX_HOME = embedded.home() / "sandbox-test"
 LINJIA_GATEWAY = "sandbox"
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
 # Tests that talk to WeChat ask for the `sandbox` fixture, which starts one and sets its address and home.

@@ -20,8 +20,10 @@ TOP_LEVEL = {
     ".ci", ".gitignore",
 }  # fmt: skip
 
-# Where the clock may be read: the edges.
-CLOCK_EDGES = {"web", "api", "admin.py", "panel.py", "middleware.py", "tasks.py", "management", "demo", "sandbox", "panel"}
+# Where the clock may be read: the edges. A gateway signs what it sends with the time of sending.
+CLOCK_EDGES = {
+    "web", "api", "admin.py", "panel.py", "panel", "middleware.py", "tasks.py", "management", "demo", "gateways",
+}  # fmt: skip
 
 
 def tracked() -> list[Path]:
@@ -132,7 +134,9 @@ def test_rules_are_pure() -> None:
                 is_orm = module in {"django.db", "django.conf", "django.utils.timezone"} and any(
                     alias.name not in {"models"} or path.name != "states.py" for alias in node.names
                 )
-                if is_orm or module.endswith((".models", ".queries", ".actions")):
+                # The shape of a posting may be known; the verb that posts may not.
+                verbs = module.endswith(".actions") and any(alias.name[0].islower() for alias in node.names)
+                if is_orm or verbs or module.endswith((".models", ".queries")):
                     impure.append(f"{name_of(path)}: {module}")
     assert impure == []
 
@@ -158,15 +162,19 @@ def test_gateways_are_not_called_inside_a_transaction() -> None:
         if "gateways" in path.parts:
             continue
         for node in ast.walk(parsed(path)):
-            is_block = isinstance(node, ast.With) and any("atomic" in ast.unparse(item.context_expr) for item in node.items)
-            is_atomic = isinstance(node, ast.FunctionDef) and any("atomic" in ast.unparse(each) for each in node.decorator_list)
-            if not (is_block or is_atomic):
+            if isinstance(node, ast.With):
+                opened: list[ast.expr] = [item.context_expr for item in node.items]
+            elif isinstance(node, ast.FunctionDef):
+                opened = node.decorator_list
+            else:
                 continue
+            if not any("atomic" in ast.unparse(each) for each in opened):
+                continue
+            calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
             called += [
                 f"{name_of(path)}:{call.lineno}"
-                for call in ast.walk(node)
-                if isinstance(call, ast.Call)
-                and isinstance(call.func, ast.Attribute)
+                for call in calls
+                if isinstance(call.func, ast.Attribute)
                 and call.func.attr in verbs
                 and "gateway" in ast.unparse(call.func.value)
             ]

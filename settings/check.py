@@ -1,0 +1,47 @@
+"""`make check`: everything about the code that needs no running shop, each check as a line a person could type."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+if __name__ == "__main__":
+    # Started by path: this folder would hide the package `celery` behind settings/celery.py.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from settings.prepare import PROJECT, PYTHON
+from settings.supervisor import paint
+
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+CHECKS = {
+    "formatting": ["-m", "ruff", "format", "--check", "."],
+    "lint": ["-m", "ruff", "check", "."],
+    "types": ["-m", "mypy", "."],
+    "import floors and ceilings": [*PYTEST, "tests/test_architecture.py"],
+    "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
+    "API schema": [*PYTEST, "tests/test_schema.py"],
+    "translations": [*PYTEST, "tests/test_translations.py"],
+    "Django's own checks": ["manage.py", "check", "--fail-level", "WARNING"],
+}
+
+
+def main() -> int:
+    """Run all checks, show what failed, and say how many did."""
+    env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test", LINJIA_PROCESS="command")
+    failed = []
+    for name, words in CHECKS.items():
+        began = time.monotonic()
+        result = subprocess.run([PYTHON, *words], cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+        mark = paint("✓", "green") if result.returncode == 0 else paint("✗", "red")
+        print(f"{mark} {name} ({time.monotonic() - began:.1f} s)", flush=True)
+        if result.returncode:
+            failed.append(name)
+            print(result.stdout + result.stderr, flush=True)
+    if failed:
+        print(f"{len(failed)} of {len(CHECKS)} checks failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

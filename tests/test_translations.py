@@ -1,0 +1,84 @@
+"""The shop speaks Chinese: every text of the code and the templates has its translation."""
+
+import re
+from pathlib import Path
+
+import polib
+import pytest
+from babel.messages.extract import extract
+from django.conf import settings
+from django.utils.translation import override
+from django.utils.translation import gettext as _
+from django.utils.translation.template import templatize
+
+PROJECT = Path(__file__).resolve().parent.parent
+CATALOGUE = PROJECT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+KEYWORDS = {
+    "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None, "N_": None,
+    "ngettext": (1, 2), "ngettext_lazy": (1, 2), "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3), "npgettext_lazy": ((1, "c"), 2, 3),
+}  # fmt: skip
+# What Django's templatize() leaves of a template: calls among XXX.
+CALL = re.compile(r"""\b(n?p?gettext)\((u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")""")
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{(\w*)\}")
+
+
+def texts_of_code() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for floor in ("shop", "distributors", "orders", "settings"):
+        for path in sorted((PROJECT / floor).rglob("*.py")):
+            with path.open("rb") as file:
+                for line, message, _comments, _context in extract("python", file, KEYWORDS, (), {}):
+                    single = message[0] if isinstance(message, tuple) else message
+                    found.setdefault(single, f"{path.relative_to(PROJECT)}:{line}")
+    return found
+
+
+def texts_of_templates() -> dict[str, str]:
+    found: dict[str, str] = {}
+    folders = [PROJECT / "frontend" / "templates", *(PROJECT / floor for floor in ("shop", "distributors", "orders"))]
+    for folder in folders:
+        for path in sorted([*folder.rglob("*.html"), *folder.rglob("*.txt")]):
+            for _name, literal in CALL.findall(templatize(path.read_text(encoding="utf-8"), origin=str(path))):
+                text = literal.lstrip("u")[1:-1].replace("\\'", "'").replace('\\"', '"').replace("\\n", "\n")
+                found.setdefault(text, str(path.relative_to(PROJECT)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> polib.POFile:
+    return polib.pofile(str(CATALOGUE))
+
+
+def test_every_text_is_translated(catalogue: polib.POFile) -> None:
+    translated = {entry.msgid for entry in catalogue.translated_entries()}
+    missing = {text: place for text, place in (texts_of_code() | texts_of_templates()).items() if text and text not in translated}
+    assert missing == {}
+
+
+def test_no_translation_is_a_guess(catalogue: polib.POFile) -> None:
+    assert [entry.msgid for entry in catalogue.fuzzy_entries()] == []
+
+
+def test_translations_keep_their_placeholders(catalogue: polib.POFile) -> None:
+    """A name that the code fills in must stand in the translation too, and no other."""
+    broken = {}
+    for entry in catalogue.translated_entries():
+        wanted = set(PLACEHOLDER.findall(entry.msgid)) | set(PLACEHOLDER.findall(entry.msgid_plural))
+        for text in [entry.msgstr, *entry.msgstr_plural.values()]:
+            if text and not set(PLACEHOLDER.findall(text)) <= wanted:
+                broken[entry.msgid] = text
+    assert broken == {}
+
+
+def test_translations_are_compiled(catalogue: polib.POFile) -> None:
+    """What is compiled is what is written: `manage.py compile_locale` ran after the last change."""
+    compiled = polib.mofile(str(CATALOGUE.with_suffix(".mo")))
+    written = {entry.msgid: entry.msgstr for entry in catalogue.translated_entries() if not entry.msgid_plural}
+    assert {entry.msgid: entry.msgstr for entry in compiled if not entry.msgid_plural} == written
+
+
+def test_django_speaks_it() -> None:
+    with override("zh-hans"):
+        assert _("Save") == "保存"
+    assert settings.LANGUAGE_CODE == "zh-hans"
