@@ -90,7 +90,7 @@ def step(
 
 
 def add_evidence(
-    *, case: AfterSale, author: str, text: str, images: Sequence[File[bytes]], now: datetime
+    *, case: AfterSale, author: str, text: str, images: Sequence["File[bytes]"], now: datetime
 ) -> list[Evidence]:
     """Add words and pictures to the conversation; return what was added.
 

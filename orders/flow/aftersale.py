@@ -57,7 +57,7 @@ def open_aftersale(
     reason: str,
     quantity: int,
     text: str = "",
-    images: Sequence[File[bytes]] = (),
+    images: Sequence["File[bytes]"] = (),
     now: datetime,
 ) -> AfterSale:
     """Open a case about one line of the user's own order.
@@ -239,7 +239,7 @@ def escalate(
     aftersale: AfterSale,
     actor: str,
     text: str = "",
-    images: Sequence[File[bytes]] = (),
+    images: Sequence["File[bytes]"] = (),
     now: datetime,
 ) -> AfterSale:
     """The customer asks the platform to decide a refused case.
@@ -327,7 +327,7 @@ def say(
     aftersale: AfterSale,
     author: str,
     text: str,
-    images: Sequence[File[bytes]] = (),
+    images: Sequence["File[bytes]"] = (),
     now: datetime,
 ) -> list[Evidence]:
     """Add to the conversation of a case that has not ended. Raises ``Invalid``, ``Conflict``."""
