@@ -153,7 +153,8 @@ class Notice:
 @dataclass(frozen=True)
 class BookEntry:
     """One line of the gateway's own book, for reconciliation. ``amount_fen`` is always positive; ``kind`` tells
-    the direction: ``payment`` in, ``refund`` and ``transfer`` out."""
+    the direction: ``payment`` in, ``refund`` and ``transfer`` out.
+    """
 
     kind: NoticeKind
     number: str

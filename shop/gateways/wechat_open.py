@@ -116,7 +116,8 @@ class WechatOpen:
 
     def check_text(self, *, content: str, openid: str, scene: int) -> ContentVerdict:
         """Have a text judged. ``scene``: 1 profile, 2 comment, 3 forum, 4 social log. The person must have visited
-        within two hours (error 61010 else)."""
+        within two hours (error 61010 else).
+        """
         told = self._with_token(
             "/wxa/msg_sec_check", {"version": 2, "scene": scene, "openid": openid, "content": content}
         )

@@ -287,7 +287,9 @@ class WechatPay:
             content = self._download(_text(told["download_url"]))
             text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
             # The download itself is not signed; the digest was, in the answer that named it.
-            if not hmac.compare_digest(hashlib.sha1(text).hexdigest(), _text(told["hash_value"]).lower()):
+            if not hmac.compare_digest(
+                hashlib.sha1(text, usedforsecurity=False).hexdigest(), _text(told["hash_value"]).lower()
+            ):
                 raise ValueError("the bill is not the one that was offered")
             return text.decode("utf-8")
 
@@ -331,10 +333,10 @@ class WechatPay:
 
 def set_base_address(library: Library, address: str) -> None:
     """The one place where the library's address is set; it keeps it in a private attribute."""
-    core = library._core
+    core = library._core  # noqa: SLF001 - there is no other way
     if not hasattr(core, "_gate_way"):
         raise AttributeError("this version of wechatpayv3 keeps its address elsewhere")
-    core._gate_way = address
+    core._gate_way = address  # noqa: SLF001
 
 
 class _Understanding:

@@ -2,17 +2,21 @@
 
 import gzip
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
-from shop.gateways.contract import BookEntry, Gateway, GatewayUnknown
+from shop.gateways.contract import BookEntry, Gateway, GatewayUnknown, NoticeKind
 from shop.gateways.sandbox.client import SandboxControl
 from shop.gateways.wechat_bills import CHINA, trade_entries, transfer_entries, yuan_to_fen
-from tests.shop.test_gateways_pay import paid, refund, transfer
+from tests.shop.gateway_steps import paid, refund, transfer
 
 
 def own_book(sandbox: SandboxControl) -> list[BookEntry]:
-    lines = [BookEntry(line.kind, line.number, line.state, line.amount_fen, line.gateway_id, line.at) for line in sandbox.book()]
+    lines = [
+        BookEntry(cast("NoticeKind", line.kind), line.number, line.state, line.amount_fen, line.gateway_id, line.at)
+        for line in sandbox.book()
+    ]
     return sorted(lines, key=lambda entry: (entry.at, entry.number))
 
 
@@ -122,12 +126,12 @@ def test_fund_bill_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["", "<html>", FUND, gzip.compress(TRADE.encode()).decode("latin-1")])
 def test_what_is_no_trade_bill_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not"):
         trade_entries(text)
 
 
 def test_line_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="shorter"):
         trade_entries(TRADE.replace("`wx1,", "", 1))
 
 
@@ -138,5 +142,5 @@ def test_yuan_become_fen(text: str, amount_fen: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "一元", "0.001"])
 def test_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"not an amount|fractions"):
         yuan_to_fen(text)

@@ -9,7 +9,7 @@ from shop.gateways.contract import GatewayRefused, GatewayUnknown
 from shop.gateways.credentials import credentials_from_settings
 from shop.gateways.sandbox.client import SandboxControl
 from shop.gateways.wechat_pay import WechatPay
-from tests.shop.test_gateways_pay import collection, paid, refund, transfer
+from tests.shop.gateway_steps import collection, paid, refund, transfer
 
 DONE = ["drop_answer", "timeout_answer", "error_after", "garbage", "bad_signature", "unsigned"]
 NOT_DONE = ["drop_before", "timeout_before", "error_before", "busy", "bad_gateway"]
@@ -18,9 +18,7 @@ NOT_DONE = ["drop_before", "timeout_before", "error_before", "busy", "bad_gatewa
 @pytest.fixture
 def hasty(sandbox: SandboxControl) -> WechatPay:
     """The adapter with little patience, so that time-outs come soon."""
-    return WechatPay(
-        credentials_from_settings(), name="sandbox", notice_max_age_seconds=300, timeout=(1.0, 0.3)
-    )
+    return WechatPay(credentials_from_settings(), name="sandbox", notice_max_age_seconds=300, timeout=(1.0, 0.3))
 
 
 @pytest.mark.parametrize("mode", DONE + NOT_DONE)
@@ -58,10 +56,10 @@ def test_transfer_with_unknown_outcome_happens_once(sandbox: SandboxControl, has
 
 
 @pytest.mark.parametrize("mode", DONE + NOT_DONE)
-@pytest.mark.parametrize("endpoint", ["query_payment", "close_payment", "query_refund", "query_transfer", "cancel_transfer"])
-def test_every_other_call_tells_unknown(
-    sandbox: SandboxControl, hasty: WechatPay, endpoint: str, mode: str
-) -> None:
+@pytest.mark.parametrize(
+    "endpoint", ["query_payment", "close_payment", "query_refund", "query_transfer", "cancel_transfer"]
+)
+def test_every_other_call_tells_unknown(sandbox: SandboxControl, hasty: WechatPay, endpoint: str, mode: str) -> None:
     numbers = {"query_refund": "REF1", "query_transfer": "BILL1", "cancel_transfer": "BILL1"}
     hasty.collect(collection(sandbox))
     paid(sandbox, hasty, "PAY000002")
@@ -107,7 +105,9 @@ def test_refusal_carries_the_gateways_own_word(sandbox: SandboxControl, hasty: W
     assert (refusal.value.code, refusal.value.message) == ("NO_AUTH", "产品权限未开通")
 
 
-@pytest.mark.parametrize(("status", "code"), [(400, "SYSTEM_ERROR"), (403, "FREQUENCY_LIMITED"), (429, "RATELIMIT_EXCEEDED")])
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "SYSTEM_ERROR"), (403, "FREQUENCY_LIMITED"), (429, "RATELIMIT_EXCEEDED")]
+)
 def test_busy_words_are_unknown_whatever_the_status(
     sandbox: SandboxControl, hasty: WechatPay, status: int, code: str
 ) -> None:

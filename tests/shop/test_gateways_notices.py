@@ -12,7 +12,7 @@ from shop.gateways.contract import Gateway, Notice, NoticeRejected
 from shop.gateways.registry import gateway_named
 from shop.gateways.sandbox import forgeries
 from shop.gateways.sandbox.client import SandboxControl, SentNotice
-from tests.shop.test_gateways_pay import collection, paid, refund, transfer
+from tests.shop.gateway_steps import collection, paid, refund, transfer
 
 VARIANTS = sorted(forgeries.VARIANTS)
 
@@ -47,9 +47,7 @@ def test_payment_notice_tells_the_payment(sandbox: SandboxControl, gateway: Gate
     assert abs(notice.created_at - now()) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("mode", "state"), [("auto", "succeeded"), ("abnormal", "abnormal"), ("closed", "closed")]
-)
+@pytest.mark.parametrize(("mode", "state"), [("auto", "succeeded"), ("abnormal", "abnormal"), ("closed", "closed")])
 def test_refund_notice_tells_the_refund(sandbox: SandboxControl, gateway: Gateway, mode: str, state: str) -> None:
     paid(sandbox, gateway)
     sandbox.turn(refund_mode=mode)
@@ -155,7 +153,17 @@ def test_true_notice_with_false_facts_shows_them(sandbox: SandboxControl, gatewa
     assert (notice.amount_fen, notice.transaction_id) == (1, "4200OTHER")
 
 
-@pytest.mark.parametrize("changed", [{"out_trade_no": 5}, {"out_trade_no": ""}, {"trade_state": "WON"}, {"attach": "a\x00b"}, {"amount": None}, {"amount": {"total": -5, "currency": "CNY"}}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"out_trade_no": 5},
+        {"out_trade_no": ""},
+        {"trade_state": "WON"},
+        {"attach": "a\x00b"},
+        {"amount": None},
+        {"amount": {"total": -5, "currency": "CNY"}},
+    ],
+)
 def test_signed_nonsense_is_refused(sandbox: SandboxControl, gateway: Gateway, changed: dict) -> None:
     headers, body = sandbox.claim_notice("PAY000001", 12_345, **changed)
     with pytest.raises(NoticeRejected, match="understood"):

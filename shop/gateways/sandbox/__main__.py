@@ -21,15 +21,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--init", action="store_true", help="make the keys and stop")
     options = parser.parse_args(arguments)
     if os.environ.get("LINJIA_ENV", "").strip().lower() in ("prod", "production"):
-        print("The sandbox does not run in production: LINJIA_ENV says production.", file=sys.stderr)
+        sys.stderr.write("The sandbox does not run in production: LINJIA_ENV says production.\n")
         return 2
     if options.init:
         ensure_keys(options.home)
-        print(options.home / INDEX)
+        sys.stdout.write(f"{options.home / INDEX}\n")
         return 0
     server = Sandbox(options.port, options.home)
     signal.signal(signal.SIGTERM, _stop)
-    print(f"sandbox {server.world.base_url} home {options.home}", flush=True)
+    sys.stdout.write(f"sandbox {server.world.base_url} home {options.home}\n")
+    sys.stdout.flush()
     try:
         server.serve_forever(poll_interval=0.1)
     except KeyboardInterrupt:

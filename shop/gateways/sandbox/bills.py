@@ -18,14 +18,48 @@ from urllib.parse import urlencode
 from shop.gateways.sandbox.wire import CHINA, Call, Refusal, Reply
 from shop.gateways.sandbox.world import World
 
-TRADE_COLUMNS = (
-    "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,"
-    "应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,"
-    "手续费,费率,订单金额,申请退款金额,费率备注"
-).split(",")
-FUND_COLUMNS = (
-    "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,资金变更提交申请人,备注,业务凭证号"
-).split(",")
+TRADE_COLUMNS = [
+    "交易时间",
+    "公众账号ID",
+    "商户号",
+    "特约商户号",
+    "设备号",
+    "微信订单号",
+    "商户订单号",
+    "用户标识",
+    "交易类型",
+    "交易状态",
+    "付款银行",
+    "货币种类",
+    "应结订单金额",
+    "代金券金额",
+    "微信退款单号",
+    "商户退款单号",
+    "退款金额",
+    "充值券退款金额",
+    "退款类型",
+    "退款状态",
+    "商品名称",
+    "商户数据包",
+    "手续费",
+    "费率",
+    "订单金额",
+    "申请退款金额",
+    "费率备注",
+]
+FUND_COLUMNS = [
+    "记账时间",
+    "微信支付业务单号",
+    "资金流水单号",
+    "业务名称",
+    "业务类型",
+    "收支类型",
+    "收支金额（元）",
+    "账户结余（元）",
+    "资金变更提交申请人",
+    "备注",
+    "业务凭证号",
+]
 
 
 def trade_bill(world: World, call: Call) -> Reply:
@@ -48,7 +82,7 @@ def _offer(world: World, call: Call, what: str) -> Reply:
     return Reply(
         {
             "hash_type": "SHA1",
-            "hash_value": hashlib.sha1(_text(what, lines)).hexdigest(),
+            "hash_value": hashlib.sha1(_text(what, lines), usedforsecurity=False).hexdigest(),
             "download_url": f"{world.base_url}/v3/billdownload/file?{query}",
         }
     )

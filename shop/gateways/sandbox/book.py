@@ -117,13 +117,14 @@ class Book:
     def insert(self, table: str, **values: Any) -> None:
         """Insert one row."""
         names, marks = ", ".join(values), ", ".join("?" for _ in values)
-        self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())
+        # Names come from this package alone; values are bound.
+        self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())  # noqa: S608
 
     def empty(self) -> None:
         """Forget everything, knobs included."""
         with self.transaction():
             for table in _TABLES:
-                self.run(f"DELETE FROM {table}")
+                self.run(f"DELETE FROM {table}")  # noqa: S608 - our own names
 
     def close(self) -> None:
         """Close the file."""

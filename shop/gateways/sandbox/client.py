@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -18,7 +18,7 @@ class SandboxError(Exception):
         self.code, self.message = code, message
 
 
-class SentNotice(tuple[dict[str, str], bytes]):
+class SentNotice(tuple[dict[str, str], bytes]):  # noqa: SLOT001 - a tuple cannot have named slots
     """A notice as ``(headers, body)``, which also knows where it goes and what it is about."""
 
     url: str
@@ -27,7 +27,7 @@ class SentNotice(tuple[dict[str, str], bytes]):
     number: str
     event_id: str
 
-    def __new__(cls, told: dict[str, Any]) -> "SentNotice":
+    def __new__(cls, told: dict[str, Any]) -> Self:
         notice = super().__new__(cls, (told["headers"], told["body"].encode()))
         notice.url = told["url"]
         notice.path = urlsplit(told["url"]).path
@@ -101,7 +101,7 @@ class SandboxControl:
         return f"phone:{phone}:{suffix}" if suffix else f"phone:{phone}"
 
     def refuse_messages(self, openid: str) -> None:
-        """This person takes no subscription messages."""
+        """A person takes no subscription messages from now on."""
         self._do("refuse_messages", openid=openid)
 
     # The course of refunds and transfers
@@ -180,7 +180,8 @@ class SandboxControl:
 
     def pending_notices(self, kind: str = "") -> list[SentNotice]:
         """Take the queued notices, oldest first, signed now. ``notice_copies`` repeats each,
-        ``notice_reorder`` turns the order round, dropped and delayed ones are missing."""
+        ``notice_reorder`` turns the order round, dropped and delayed ones are missing.
+        """
         return [SentNotice(told) for told in self._do("take_notices", kind=kind)]
 
     def replay_notices(self, number: str, *, fresh: bool = False) -> list[SentNotice]:

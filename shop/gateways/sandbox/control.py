@@ -146,7 +146,8 @@ def state(world: World, call: Call) -> Reply:
     """``GET /control/state``: everything the book holds, and what can be turned."""
     tables = ("payments", "transactions", "refunds", "transfers", "notices", "deeds", "calls", "faults")
     told: dict[str, Any] = {
-        table: [dict(row) for row in world.book.rows(f"SELECT * FROM {table} ORDER BY rowid")] for table in tables
+        table: [dict(row) for row in world.book.rows(f"SELECT * FROM {table} ORDER BY rowid")]  # noqa: S608 - our own names
+        for table in tables
     }
     told["knobs"] = {name: world.knob(name) for name in KNOBS}
     told["modes"] = MODES
@@ -168,7 +169,14 @@ def book(world: World, call: Call) -> Reply:
         for row in world.book.rows("SELECT * FROM transactions")
     ]
     entries += [
-        ("refund", row["out_refund_no"], refund_words[row["state"]], row["amount_fen"], row["refund_id"], row["created_at"])
+        (
+            "refund",
+            row["out_refund_no"],
+            refund_words[row["state"]],
+            row["amount_fen"],
+            row["refund_id"],
+            row["created_at"],
+        )
         for row in world.book.rows("SELECT * FROM refunds")
     ]
     entries += [

@@ -47,7 +47,8 @@ class Fault:
 
 def add_fault(world: World, data: dict[str, Any]) -> None:
     """Add a rule: ``endpoint`` (or ``*``), ``mode``, ``times`` (endless when missing), ``percent``, ``seconds``,
-    and for ``refuse`` ``status``, ``code``, ``message``."""
+    and for ``refuse`` ``status``, ``code``, ``message``.
+    """
     if data.get("mode") not in MODES:
         raise Refusal(400, "PARAM_ERROR", f"mode must be one of {sorted(MODES)}")
     options = {name: data[name] for name in ("seconds", "status", "code", "message") if name in data}

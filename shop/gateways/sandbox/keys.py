@@ -42,7 +42,7 @@ class Keyring:
 def ensure_keys(home: Path) -> Keyring:
     """Return the keys of ``home``, making them when there are none. Two processes may ask at once."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(home / "keys.lock", "w", encoding="ascii") as lock:
+    with (home / "keys.lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         index = home / INDEX
         if index.exists():
@@ -50,7 +50,7 @@ def ensure_keys(home: Path) -> Keyring:
         keyring = _make(home)
         # Written last and in one step, so that an index is never half a set of keys.
         _write_private(home / "keys.json.new", json.dumps(asdict(keyring), indent=2).encode())
-        os.replace(home / "keys.json.new", index)
+        (home / "keys.json.new").replace(index)
         return keyring
 
 
@@ -76,15 +76,11 @@ def _write_pair(home: Path, owner: str) -> tuple[Path, Path]:
     private_path, public_path = home / f"{owner}_private.pem", home / f"{owner}_public.pem"
     _write_private(
         private_path,
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
     _write_private(
         public_path,
-        key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        ),
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
     )
     return private_path.resolve(), public_path.resolve()
 

@@ -24,9 +24,7 @@ _ORIGINAL_TYPES = {"payment": "transaction", "refund": "refund", "transfer": "mc
 _REORDER_SPREAD = 2.0
 
 
-def write_notice(
-    world: World, *, kind: str, number: str, event_type: str, resource: dict[str, Any], url: str
-) -> None:
+def write_notice(world: World, *, kind: str, number: str, event_type: str, resource: dict[str, Any], url: str) -> None:
     """Put a notice into the book; call it inside the transaction of its cause. No address, no notice."""
     if not url:
         return
@@ -154,7 +152,9 @@ class Courier:
             for notice in due:
                 # Pushed away while in flight; a kill -9 in between means that it is sent again.
                 self.world.book.run(
-                    "UPDATE notices SET due_at = ? WHERE event_id = ?", time.time() + 2 * ANSWER_WITHIN, notice["event_id"]
+                    "UPDATE notices SET due_at = ? WHERE event_id = ?",
+                    time.time() + 2 * ANSWER_WITHIN,
+                    notice["event_id"],
                 )
         for notice in due:
             self._pool.submit(self._deliver, notice)

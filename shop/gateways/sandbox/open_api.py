@@ -136,9 +136,7 @@ def check_text(world: World, call: Call) -> Reply:
     elif REVIEW_WORD in content:
         suggest, label = "review", 21000
     trace = secrets.token_hex(12)
-    return Reply(
-        {"errcode": 0, "errmsg": "ok", "result": {"suggest": suggest, "label": label}, "trace_id": trace}
-    )
+    return Reply({"errcode": 0, "errmsg": "ok", "result": {"suggest": suggest, "label": label}, "trace_id": trace})
 
 
 def subscribe_message(world: World, call: Call) -> Reply:

@@ -49,7 +49,7 @@ class World:
         self.platform_public_key = self.platform_key.public_key()
         self.merchant_key = _private_key(self.keys.private_key_path)
         self.merchant_public_key = _public_key(self.keys.merchant_public_key_path)
-        self.chance = random.Random()
+        self.chance = random.Random()  # noqa: S311 - dice, not secrets
         self.bell = threading.Event()
         self.seen_nonces: dict[str, float] = {}
         self.tokens: dict[str, float] = {}
@@ -85,7 +85,7 @@ class World:
     def reset(self) -> None:
         """Forget everything but the keys."""
         self.book.empty()
-        self.chance = random.Random()
+        self.chance = random.Random()  # noqa: S311 - dice, not secrets
         self.seen_nonces.clear()
         self.tokens.clear()
 
