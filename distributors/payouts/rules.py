@@ -1,0 +1,83 @@
+"""How much may be withdrawn when, and what the gateway's answers mean for a withdrawal. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from shop.base.errors import Conflict, Invalid
+from shop.base.money import format_yuan
+
+NAME_LENGTH_MAX = 40
+_PAUSE_MIN = timedelta(seconds=30)
+_PAUSE_MAX = timedelta(minutes=10)
+# A transfer the gateway does not know may still be on its way there; only later is it sent again.
+RESEND_AFTER = timedelta(seconds=60)
+
+# The gateway's words that a person should not have to read.
+_REASONS: dict[str, Promise] = {
+    "OVERDUE_CLOSE": _("It was not confirmed in time."),
+    "ACCOUNT_ABNORMAL": _("Your WeChat account cannot receive it."),
+    "ACCOUNT_NOT_EXIST": _("This WeChat account does not exist."),
+    "NAME_NOT_CORRECT": _("The name does not match the WeChat account."),
+    "REALNAME_CHECK_FAIL": _("The name does not match the WeChat account."),
+    "USER_ACCOUNT_LIMIT": _("Your WeChat account cannot receive so much."),
+    "BUSI_AUTH_NO_PASS": _("The channel did not allow it."),
+    "NOT_ENOUGH": _("The channel could not pay at this moment. Try again tomorrow."),
+    "CANCELLED": _("It was cancelled."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may ask for (fen), and how many a store may make in a day."""
+
+    minimum_fen: int
+    maximum_fen: int
+    per_day_max: int
+
+
+class TooManyWithdrawals(Conflict):
+    """The day's requests are used up."""
+
+    code = "too_many_withdrawals"
+
+
+def check_amount(amount_fen: object, limits: Limits) -> int:
+    """Return an amount that may be asked for. Raises ``Invalid`` (``amount_fen``)."""
+    # bool is an int to Python, but nobody withdraws True fen.
+    if type(amount_fen) is not int:
+        raise Invalid(_("The amount is a whole number of fen."), field="amount_fen")
+    if amount_fen < limits.minimum_fen:
+        raise Invalid(
+            _("Withdraw at least ¥%(least)s.") % {"least": format_yuan(limits.minimum_fen)},
+            field="amount_fen",
+            extra={"minimum_fen": limits.minimum_fen},
+        )
+    if amount_fen > limits.maximum_fen:
+        raise Invalid(
+            _("Withdraw at most ¥%(most)s at a time.") % {"most": format_yuan(limits.maximum_fen)},
+            field="amount_fen",
+            extra={"maximum_fen": limits.maximum_fen},
+        )
+    return amount_fen
+
+
+def check_count(made_today: int, limits: Limits) -> None:
+    """Raise :class:`TooManyWithdrawals` when today's requests are used up."""
+    if made_today >= limits.per_day_max:
+        raise TooManyWithdrawals(
+            _("You can ask %(most)d times a day. Come back tomorrow.") % {"most": limits.per_day_max}
+        )
+
+
+def query_pause(*, since: datetime, now: datetime) -> timedelta:
+    """Return how long to wait before asking the gateway again: as long as it has taken, 10 minutes at most."""
+    return min(max(now - since, _PAUSE_MIN), _PAUSE_MAX)
+
+
+def readable_reason(word: str) -> str:
+    """Return the gateway's word for a failure as a sentence, or the word itself."""
+    code = word.partition(":")[0].strip()
+    return str(_REASONS.get(code, word or _("The channel gave no reason.")))
