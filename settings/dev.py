@@ -43,6 +43,8 @@ CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 LINJIA_SANDBOX = True
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:8010")
 LINJIA_SANDBOX_HOME = env_str("LINJIA_SANDBOX_HOME", str(embedded.home() / "sandbox"))
+# The sandbox's own app, the same everywhere; openids of made-up people belong to it.
+LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
 LINJIA_SERVE_MEDIA = True
 
 # Static files straight from their sources; a browser asks again each time, so that a rebuilt style is seen at once.
