@@ -1,1 +1,4 @@
-"""The whole story played by made-up people."""
+"""The whole story played by made-up people, through the same actions real people use.
+
+Nothing here runs in production: the commands refuse without the sandbox WeChat.
+"""
