@@ -25,11 +25,6 @@ from shop.web.product_page import more_url, product_context
 PAGE_SIZE = 24
 
 
-def _open_store(code: str) -> Store:
-    """Return a store that is open to shoppers. Raises ``NotFound``."""
-    return stores.store_by_code(code)
-
-
 def _stretch(rows: QuerySet[Listing], after: str) -> tuple[list[Listing], str]:
     """Return one stretch of a store's picks in the store's own order, and where the next begins."""
     position, _dash, key = after.partition("-")
@@ -72,10 +67,8 @@ def _cards(store: Store, listings: Sequence[Listing]) -> list[shelf.Card]:
 @require_safe
 def store(request: HttpRequest, code: str) -> HttpResponse:
     """A store: who it is, what it picked."""
-    found = _open_store(code)
-    on_sale = catalogue.on_sale_products().values("pk")
-    rows = stores.listings_of(found).filter(product__in=on_sale).select_related("product")
-    listings, position = _stretch(rows, request.GET.get("after", ""))
+    found = stores.store_by_code(code)
+    listings, position = _stretch(stores.listings_of(found), request.GET.get("after", ""))
     context: dict[str, Any] = {
         "items": _cards(found, listings),
         "more_url": more_url(request, position),
@@ -97,7 +90,7 @@ def store(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def store_product(request: HttpRequest, code: str, number: str) -> HttpResponse:
     """A product as a store shows it: its words, its price."""
-    found = _open_store(code)
+    found = stores.store_by_code(code)
     item = catalogue.product_for_sale(number)
     listing = stores.listings_of(found).filter(product=item).first()
     if listing is None:

@@ -295,7 +295,7 @@ def _part(
 
 def may_ask(part: SupplierOrder, line: OrderLine, now: datetime) -> bool:
     """Whether a page offers refund or return for a line; the action decides again."""
-    if line.refunded_quantity >= line.quantity:
+    if line.refunded_quantity >= line.quantity or line.completed_at is not None:
         return False
     if part.state in (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED):
         return True

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from orders.aftersales import queries as aftersales
-from orders.aftersales.models import AfterSale
+from orders.aftersales.models import AfterSale, Evidence
+from orders.aftersales.rules import needs_return
 from orders.aftersales.states import OPEN_STATES, AfterSaleState
 from orders.flow import aftersale as flow
 from orders.lifecycle import queries as lifecycle
@@ -23,6 +24,9 @@ from shop.base.errors import DomainError, NotFound
 from shop.web.access import CustomerRequest, customer_only, is_part, show_refusal, tell_refusal
 from shop.web.product_page import more_url
 from shop.web.shelf import stored_picture, stretch
+
+
+WITHDRAWABLE = (AfterSaleState.OPENED, AfterSaleState.AGREED, AfterSaleState.ESCALATED)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,10 @@ def after_sale_new(request: CustomerRequest, number: str, line: int) -> HttpResp
 
 def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm) -> HttpResponse:
     label, tone, note = CASE_WORDS[case.state]
-    is_return = case.kind == AfterSale.Kind.RETURN_REFUND
+    is_return = needs_return(case.kind)
+    if case.state == AfterSaleState.AGREED and not is_return:
+        note = _("The refund is on its way.")
+    can_escalate = case.deadline_at is not None and case.deadline_at > timezone.now()
     page: dict[str, Any] = {
         "label": str(label),
         "tone": tone,
@@ -103,8 +110,9 @@ def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm) -> Http
         "is_open": case.state in OPEN_STATES,
         "picture": stored_picture(case.order_line.image),
         "evidence": list(case.evidence.all()),
-        "can_withdraw": case.state in (AfterSaleState.OPENED, AfterSaleState.AGREED, AfterSaleState.ESCALATED),
-        "can_escalate": case.state == AfterSaleState.REJECTED,
+        "can_withdraw": case.state in WITHDRAWABLE and not case.refund_number,
+        "can_escalate": case.state == AfterSaleState.REJECTED and can_escalate,
+        "can_say": case.state in OPEN_STATES,
         "can_send_back": case.state == AfterSaleState.AGREED and is_return,
         "return_address": case.supplier_order.supplier.return_address or case.supplier_order.supplier.name,
     }
@@ -147,6 +155,23 @@ def escalate(request: CustomerRequest, number: str) -> HttpResponse:
     except DomainError as error:
         return tell_refusal(request, error, reverse("after-sale", args=[number]))
     messages.success(request, _("The platform will decide."))
+    return redirect("after-sale", number)
+
+
+@require_POST
+@customer_only
+def say(request: CustomerRequest, number: str) -> HttpResponse:
+    """Add words to the conversation."""
+    case = aftersales.case_of(request.user, number)
+    try:
+        flow.say(
+            aftersale=case,
+            author=Evidence.Author.CUSTOMER,
+            text=request.POST.get("text", "")[:500],
+            now=timezone.now(),
+        )
+    except DomainError as error:
+        return tell_refusal(request, error, reverse("after-sale", args=[number]))
     return redirect("after-sale", number)
 
 

@@ -10,9 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from distributors.links.actions import merge_visitor
 from orders.checkout import cart
-from orders.checkout.cart_view import CartView, cart_view
+from orders.checkout.cart_view import CartView
 from orders.web.access import cart_owner, visitor_key
 from shop.base.errors import DomainError
 from shop.web.access import CustomerRequest, back_url, customer_only, is_part, safe_next, tell_refusal
@@ -27,7 +26,7 @@ def quantity_of(request: HttpRequest) -> int:
 
 
 def _page(request: HttpRequest) -> CartView:
-    return cart_view(cart_owner(request), now=timezone.now())
+    return cart.cart_view(cart_owner(request), now=timezone.now())
 
 
 def _show(request: HttpRequest) -> HttpResponse:
@@ -137,10 +136,6 @@ def take_out(request: HttpRequest, sku: str) -> HttpResponse:
 @require_safe
 @customer_only
 def welcome(request: CustomerRequest) -> HttpResponse:
-    """Right after signing in: take the visitor's cart and links along, then go where she was heading."""
-    key = visitor_key(request)
-    if key:
-        now = timezone.now()
-        merge_visitor(visitor_key=key, user=request.user, now=now)
-        cart.merge_carts(visitor_key=key, user=request.user, now=now)
+    """Right after signing in: take the visitor's cart along, then go where she was heading."""
+    cart.merge_carts(visitor_key=visitor_key(request), user=request.user, now=timezone.now())
     return redirect(safe_next(request, reverse("home")))

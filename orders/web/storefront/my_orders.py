@@ -69,8 +69,7 @@ def my_orders(request: CustomerRequest) -> HttpResponse:
     """The customer's orders, newest first, by state."""
     tab = request.GET.get("state", "")
     tab = tab if tab in TABS else ""
-    rows = _in_tab(lifecycle.orders_of(request.user), tab)
-    rows = rows.prefetch_related("supplier_orders", "lines__product")
+    rows = lifecycle.with_parts(_in_tab(lifecycle.orders_of(request.user), tab))
     found, position = stretch(rows, request.GET.get("after", ""), ORDERS_PER_PAGE)
     context = {
         "section": "orders",

@@ -1,0 +1,37 @@
+"""Addresses of the trade's pages."""
+
+from django.urls import path
+
+from orders.web.storefront import after_sales, cart, cashier, checkout, my_orders
+
+urlpatterns = [
+    path("welcome/", cart.welcome, name="welcome"),
+    path("cart/", cart.show, name="cart"),
+    path("cart/badge/", cart.badge, name="cart-badge"),
+    path("cart/put-in/", cart.put_in, name="cart-put-in"),
+    path("cart/<slug:sku>/quantity/", cart.set_quantity, name="cart-quantity"),
+    path("cart/<slug:sku>/select/", cart.select, name="cart-select"),
+    path("cart/<slug:sku>/take-out/", cart.take_out, name="cart-take-out"),
+    path("checkout/", checkout.checkout, name="checkout"),
+    path("checkout/now/", cart.buy_now, name="buy-now"),
+    path("checkout/place/", checkout.place, name="order-place"),
+    path("orders/", my_orders.my_orders, name="my-orders"),
+    path("orders/counts/", my_orders.order_counts, name="order-counts"),
+    path("orders/<slug:number>/", my_orders.my_order, name="my-order"),
+    path("orders/<slug:number>/cancel/", my_orders.cancel, name="order-cancel"),
+    path("orders/<slug:number>/receive/<slug:part>/", my_orders.receive, name="order-receive"),
+    path("orders/<slug:number>/pay/", cashier.cashier, name="cashier"),
+    path("orders/<slug:number>/pay/state/", cashier.payment_state, name="payment-state"),
+    path("orders/<slug:number>/pay/result/", cashier.payment_result, name="payment-result"),
+    path(
+        "orders/<slug:number>/lines/<int:line>/after-sale/",
+        after_sales.after_sale_new,
+        name="after-sale-new",
+    ),
+    path("after-sales/", after_sales.my_after_sales, name="my-after-sales"),
+    path("after-sales/<slug:number>/", after_sales.after_sale, name="after-sale"),
+    path("after-sales/<slug:number>/withdraw/", after_sales.withdraw, name="after-sale-withdraw"),
+    path("after-sales/<slug:number>/escalate/", after_sales.escalate, name="after-sale-escalate"),
+    path("after-sales/<slug:number>/say/", after_sales.say, name="after-sale-say"),
+    path("after-sales/<slug:number>/send-back/", after_sales.send_back, name="after-sale-send-back"),
+]
