@@ -11,8 +11,8 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from distributors.commissions.models import ClawBack, Commission
-from distributors.commissions.rules import Sale, SaleLine, entitled_after_refund
 from distributors.commissions.rulebook import create_rule, end_rule, supersede_rule
+from distributors.commissions.rules import Sale, SaleLine, entitled_after_refund
 from distributors.commissions.states import CommissionState
 from shop.base.locks import lock_rows, require_transaction, retry_on_contention
 from shop.ledger import chart

@@ -26,7 +26,7 @@ _SHORT = """
 WITH RECURSIVE shelf(id, code, top) AS (
     SELECT id, code, id FROM catalogue_category
     UNION ALL
-    SELECT shelf.id, c.code, c.parent_id
+    SELECT shelf.id, c.code, c.id
     FROM shelf JOIN catalogue_category p ON p.id = shelf.top
     JOIN catalogue_category c ON c.id = p.parent_id
 ), reached AS (
