@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 _TIMEOUT = (3, 30)
 
@@ -65,6 +66,8 @@ class SandboxControl:
         self._session = requests.Session()
         # Loopback only: a proxy from the environment has no business here.
         self._session.trust_env = False
+        # Stories play with many people at once.
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=64))
 
     # Customers
 

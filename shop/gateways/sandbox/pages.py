@@ -23,8 +23,8 @@ h1{font-size:1.125rem;margin:1rem 0 .25rem}.sum{font-size:2.75rem;font-weight:65
 font-variant-numeric:tabular-nums;margin:.25rem 0 1rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.375rem 1rem;
 margin:0 0 1.5rem;font-size:.875rem}dt{color:#5d6a62}dd{margin:0;text-align:right;overflow-wrap:anywhere}
 button,.go{display:block;width:100%;border:0;border-radius:.75rem;padding:.9rem;font:inherit;font-weight:600;
-text-align:center;text-decoration:none;cursor:pointer;background:#07a14f;color:#fff;margin-top:.625rem}
-button:hover,.go:hover{background:#068a44}button:focus-visible,a:focus-visible{outline:3px solid #07a14f66;outline-offset:2px}
+text-align:center;text-decoration:none;cursor:pointer;background:#067d3e;color:#fff;margin-top:.625rem}
+button:hover,.go:hover{background:#056b35}button:focus-visible,a:focus-visible{outline:3px solid #067d3e66;outline-offset:2px}
 button.no{background:#f0f2f0;color:#3c4640}button.no:hover{background:#e3e7e3}
 .note{font-size:.8125rem;color:#5d6a62;margin:1rem 0 0}small{font-weight:400;opacity:.85}
 li{margin:.375rem 0}ul{padding-left:1.125rem;margin:.25rem 0 1rem}a{color:#057a3c}
