@@ -14,6 +14,9 @@ from django.utils import timezone
 
 from distributors.commissions.models import CommissionRule
 from distributors.commissions.rulebook import create_rule
+from distributors.links.actions import create_link, flush_touches, record_touch
+from distributors.links.attribution import TouchFact
+from distributors.links.models import ShareLink
 from distributors.referrals.actions import bind
 from distributors.stores import actions as stores
 from distributors.stores.listings import list_product
@@ -181,7 +184,7 @@ def product(
     of: Supplier,
     title: str,
     *,
-    supply_fen: int = 6_000,
+    supply_fen: int | None = None,
     retail_fen: int = 9_800,
     floor_fen: int | None = None,
     ceiling_fen: int | None = None,
@@ -195,6 +198,8 @@ def product(
     if found is not None:
         return found
     at, actor = now(), f"supplier:{of.code}"
+    if supply_fen is None:
+        supply_fen = 6_000 if retail_fen >= 6_000 else retail_fen * 6 // 10
     drafts = [SkuDraft((value,), weight_g=weight_g) for value in options]
     made = catalogue.create_product(
         supplier=of,
@@ -315,6 +320,31 @@ def rule(
         actor=STAFF,
         now=at,
     )
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def link(of: Store, goods: Product | None = None) -> ShareLink:
+    """Return a store's link to itself, or to one product."""
+    target = ShareLink.Target.PRODUCT if goods else ShareLink.Target.STORE
+    return create_link(store=of, target=target, product=goods, now=now())
+
+
+def open_link(
+    shared: ShareLink, *, user: User | None = None, visitor_key: str = "", at: datetime | None = None
+) -> TouchFact:
+    """Let a person or a visitor open a link; the opening is stored and binds at once."""
+    key = visitor_key or f"browser of {user.number if user else 'nobody'}"
+    touch = record_touch(link=shared, visitor_key=key, user=user, now=at or now())
+    flush_touches(limit=1_000)
+    return touch
+
+
+def led_by(of: Store, user: User) -> User:
+    """Let a customer open the store's link, so that her next order is its sale."""
+    open_link(link(of), user=user)
+    return user
 
 
 # --- buying ---------------------------------------------------------------------------------------

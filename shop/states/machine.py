@@ -88,7 +88,7 @@ def move_many(
 ) -> list[int]:
     """Move every row that is still in ``source``; return the ids moved, in order.
 
-    Two statements whatever the number of rows. History subjects carry the row's id.
+    Three statements whatever the number of rows. History subjects are those of ``subject_of``.
     Raises :class:`StateConflict` when the table has no such edge.
     """
     table: Table = model.lifecycle  # type: ignore[attr-defined]
@@ -96,12 +96,15 @@ def move_many(
         raise StateConflict(_("This cannot be done any more."), extra={"from": source, "to": to})
     with transaction.atomic():
         locked = model._default_manager.filter(pk__in=list(ids), state=source).order_by("pk")
-        moved = list(locked.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+        name = "number" if any(field.name == "number" for field in model._meta.fields) else "pk"
+        rows = locked.select_for_update(of=("self",), no_key=True).values_list("pk", name)
+        names = dict(rows)
+        moved = list(names)
         model._default_manager.filter(pk__in=moved).update(state=to)
         StateChange.objects.bulk_create(
             [
                 StateChange(
-                    subject=f"{table.name}:{pk}",
+                    subject=f"{table.name}:{names[pk]}",
                     source=source,
                     target=to,
                     actor=actor,

@@ -87,13 +87,15 @@ JOIN catalogue_sku s ON s.id = l.sku_id;
 
 
 def guard_promise(db_table: str) -> migrations.RunSQL:
-    """Refuse a change of what was promised; writing the same value again is no change."""
+    """Refuse to change or delete what was promised; writing the same value again is no change."""
     columns = FROZEN[db_table]
     changed = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in columns)
     return migrations.RunSQL(
         f"CREATE TRIGGER {db_table}_promise BEFORE UPDATE OF {', '.join(columns)} ON {db_table} "
-        f"FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION lifecycle_promise_guard();",
-        f"DROP TRIGGER {db_table}_promise ON {db_table};",
+        f"FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION lifecycle_promise_guard();"
+        f"CREATE TRIGGER {db_table}_kept BEFORE DELETE ON {db_table} "
+        f"FOR EACH ROW EXECUTE FUNCTION lifecycle_promise_guard();",
+        f"DROP TRIGGER {db_table}_promise ON {db_table}; DROP TRIGGER {db_table}_kept ON {db_table};",
     )
 
 
