@@ -78,7 +78,8 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 @pytest.fixture
 def sandbox(sandbox_process: SandboxProcess, settings: Any) -> Iterator[SandboxControl]:
     """An empty sandbox that the settings point to. Notices are queued: take them with ``pending_notices()``
-    or let ``deliver_notices`` post them."""
+    or let ``deliver_notices`` post them.
+    """
     settings.LINJIA_SANDBOX = True
     settings.LINJIA_GATEWAY = "sandbox"
     settings.LINJIA_SANDBOX_URL = sandbox_process.url
