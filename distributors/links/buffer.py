@@ -85,11 +85,12 @@ def push(opening: Opening, *, address: str = "") -> bool:
     """
     if time.monotonic() < _Rest.until:
         return False
+    moment = int(opening.touch.at.timestamp()) // _SEEN_SECONDS
     keys = (
         _OPEN,
         _OF + opening.visitor_hash,
         _RATE + address,
-        f"{_SEEN}{opening.visitor_hash}:{opening.touch.token}:{opening.user_id or ''}",
+        f"{_SEEN}{opening.visitor_hash}:{opening.touch.token}:{opening.user_id or ''}:{moment}",
     )
     limit = str(PER_MINUTE_MAX) if address else ""
     try:

@@ -24,20 +24,24 @@ from shop.base.numbers import token_hash
 TOUCHES_MAX = 100
 
 # Openings by this visitor (unless the visitor turned out to be somebody else), by this account, and by
-# every visitor that turned out to be this account.
+# every visitor that turned out to be this account. Each row begins with whom the visitor turned out to
+# be; without any opening there is one row that says only that.
 _TOUCHES = """
-SELECT t.number, t.at, t.token, t.store_id, s.code, t.product_id, t.channel
-FROM links_touch t JOIN stores_store s ON s.id = t.store_id
-WHERE t.at > %(since)s AND t.at <= %(now)s
-  AND (t.product_id IS NULL OR t.product_id = ANY(%(products)s))
-  AND (
-    (t.visitor_hash = %(visitor)s AND (t.user_id IS NULL OR t.user_id = %(user)s)
-     AND NOT EXISTS (SELECT FROM links_visitor v
-                     WHERE v.key_hash = %(visitor)s AND v.user_id <> %(user)s))
-    OR t.user_id = %(user)s
-    OR t.visitor_hash IN (SELECT v.key_hash FROM links_visitor v WHERE v.user_id = %(user)s)
-  )
-ORDER BY t.at DESC, t.number DESC LIMIT %(most)s
+SELECT owner.id, t.*
+FROM (SELECT (SELECT user_id FROM links_visitor WHERE key_hash = %(visitor)s) AS id) owner
+LEFT JOIN LATERAL (
+    SELECT t.number, t.at, t.token, t.store_id, s.code, t.product_id, t.channel
+    FROM links_touch t JOIN stores_store s ON s.id = t.store_id
+    WHERE t.at > %(since)s AND t.at <= %(now)s
+      AND (t.product_id IS NULL OR t.product_id = ANY(%(products)s))
+      AND (
+        (t.visitor_hash = %(visitor)s AND (t.user_id IS NULL OR t.user_id = %(user)s)
+         AND (owner.id IS NULL OR owner.id = %(user)s))
+        OR t.user_id = %(user)s
+        OR t.visitor_hash IN (SELECT v.key_hash FROM links_visitor v WHERE v.user_id = %(user)s)
+      )
+    ORDER BY t.at DESC, t.number DESC LIMIT %(most)s
+) t ON true
 """
 
 # The stores in question and the buyer's own: open or not, whose, and who would earn level 2. ``kin``
@@ -175,8 +179,9 @@ def _touches(
     }
     with connection.cursor() as cursor:
         cursor.execute(_TOUCHES, facts)
-        found = {row[0]: TouchFact(*row) for row in cursor.fetchall()}
-    if visitor_hash:
+        rows = cursor.fetchall()
+    found = {row[1]: TouchFact(*row[1:]) for row in rows if row[1] is not None}
+    if visitor_hash and rows[0][0] in (None, user_id):
         for opening in buffer.pending_of(visitor_hash):
             if _belongs(opening, user_id, products, since=since, now=now):
                 found.setdefault(opening.touch.number, opening.touch)
