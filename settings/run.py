@@ -40,6 +40,7 @@ from settings.prepare import PYTHON, Trouble, step
 from settings.supervisor import Service, Supervisor, paint, say
 
 _READY_SECONDS = 60.0
+CATALOGUES = ("locale",)
 WEB_WORKERS = "2"
 WORKER_PROCESSES = "2"
 
@@ -134,8 +135,9 @@ class Shop:
 
     def prepare_database(self) -> None:
         """Tables, rights and translations; skipped while nothing has changed."""
-        texts = prepare.fingerprint((PROJECT / "locale").rglob("*.po"))
-        if not prepare.is_stamped("locale", texts) or not list((PROJECT / "locale").rglob("*.mo")):
+        sources = [path for folder in CATALOGUES for path in (PROJECT / folder).rglob("*.po")]
+        texts = prepare.fingerprint(sources)
+        if not prepare.is_stamped("locale", texts) or not all(path.with_suffix(".mo").exists() for path in sources):
             with step("Compiling translations"):
                 self.manage("compile_locale")
             prepare.stamp("locale", texts)

@@ -37,7 +37,7 @@ REDIS_URL = (
 
 DATABASES = {"default": database_from_url(_database) | {"ENGINE": "tests.database"}}
 DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
-DATABASES["default"]["TEST"] = {"NAME": f"test_linjia_{_worker}", "TEMPLATE": "template0"}
+DATABASES["default"]["TEST"] = {"NAME": "test_linjia", "TEMPLATE": "template0", "SERIALIZE": False}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
 }

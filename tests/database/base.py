@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.backends.postgresql import base, operations
 
+from tests.database.creation import DatabaseCreation
+
 # Made once with the tables; emptying them would cost every transactional test their making anew.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
@@ -25,3 +27,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's PostgreSQL backend with the operations above."""
 
     ops_class = DatabaseOperations
+    creation_class = DatabaseCreation

@@ -1,0 +1,136 @@
+"""Settings say loudly what they do not understand, and production does not start unsafe."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from settings import env
+
+GOOD_SECRET = "q3J9vKx2Lw8ZtR5mYb7NcD4hF6gS1pAeUoIiTzXnBk"
+
+
+@pytest.mark.parametrize(("word", "meant"), [("1", True), ("Yes", True), ("off", False), ("", False)])
+def test_a_switch_is_read(monkeypatch: pytest.MonkeyPatch, word: str, meant: bool) -> None:
+    monkeypatch.setenv("SWITCH", word)
+    assert env.env_bool("SWITCH", default=not meant) is meant
+
+
+def test_nonsense_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWITCH", "perhaps")
+    monkeypatch.setenv("DAYS", "a week")
+    with pytest.raises(ImproperlyConfigured, match="SWITCH='perhaps' is not a switch"):
+        env.env_bool("SWITCH", default=False)
+    with pytest.raises(ImproperlyConfigured, match="DAYS='a week' is not a whole number"):
+        env.env_int("DAYS", 7)
+    monkeypatch.setenv("DAYS", "0")
+    with pytest.raises(ImproperlyConfigured, match="DAYS=0 is out of range: it must be between 1 and 30"):
+        env.env_int("DAYS", 7, minimum=1, maximum=30)
+
+
+@pytest.mark.parametrize(
+    ("secret", "complaint"),
+    [("", "is not set"), ("short", "too short"), ("change-me-" * 5, "looks like a sample"), ("a" * 40, "looks like a sample")],
+)
+def test_a_weak_secret_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str, complaint: str) -> None:
+    monkeypatch.setenv("KEY", secret)
+    with pytest.raises(ImproperlyConfigured, match=complaint):
+        env.env_secret("KEY")
+
+
+def test_a_database_address_becomes_settings() -> None:
+    assert env.database_from_url("postgres://lin:p%40ss@db.example:6432/linjia?sslmode=require") == {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "linjia",
+        "USER": "lin",
+        "PASSWORD": "p@ss",
+        "HOST": "db.example",
+        "PORT": "6432",
+        "OPTIONS": {"sslmode": "require"},
+    }
+    assert env.database_from_url("postgres://lin@/linjia?host=/run/pg")["HOST"] == "/run/pg"
+    with pytest.raises(ImproperlyConfigured, match="postgres://"):
+        env.database_from_url("mysql://lin@db/linjia")
+
+
+def test_celery_spells_a_socket_its_own_way() -> None:
+    assert env.broker_from_url("unix:///run/v.sock?db=3") == "redis+socket:///run/v.sock?virtual_host=3"
+    assert env.broker_from_url("redis://cache:6379/1") == "redis://cache:6379/1"
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """An environment that production accepts."""
+    for name in ("LINJIA_DEBUG", "DEBUG", "LINJIA_SANDBOX", "LINJIA_SANDBOX_URL", "LINJIA_DATABASE_ROLE"):
+        monkeypatch.delenv(name, raising=False)
+    key = tmp_path / "key.pem"
+    key.write_text("a key", encoding="ascii")
+    values = {
+        "LINJIA_SECRET_KEY": GOOD_SECRET,
+        "LINJIA_HOSTS": "shop.linjia.cn",
+        "LINJIA_PUBLIC_URL": "https://shop.linjia.cn",
+        "DATABASE_URL": "postgres://linjia_app@db/linjia",
+        "REDIS_URL": "redis://cache/0",
+        "LINJIA_GATEWAY": "wechat",
+        "LINJIA_WECHAT_APP_ID": "wx1234567890abcdef",
+        "LINJIA_WECHAT_APP_SECRET": GOOD_SECRET[:32],
+        "LINJIA_WECHAT_MERCHANT_ID": "1900000109",
+        "LINJIA_WECHAT_API_V3_KEY": GOOD_SECRET[:32],
+        "LINJIA_WECHAT_CERT_SERIAL": "5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
+        "LINJIA_WECHAT_PRIVATE_KEY_PATH": str(key),
+        "LINJIA_WECHAT_PLATFORM_KEY_ID": "PUB_KEY_ID_0119000001092024",
+        "LINJIA_WECHAT_PLATFORM_PUBLIC_KEY_PATH": str(key),
+        "LINJIA_SMS_URL": "https://sms.linjia.cn/send",
+        "LINJIA_SMS_KEY": GOOD_SECRET,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return values
+
+
+def start() -> dict[str, Any]:
+    """Read the production settings as a starting process does."""
+    return runpy.run_module("settings.prod")
+
+
+def test_production_starts_when_everything_is_there(production: dict[str, str]) -> None:
+    settings = start()
+    assert settings["DEBUG"] is False
+    assert settings["LINJIA_SANDBOX"] is False
+    assert settings["LINJIA_ENV"] == "production"
+    assert settings["SESSION_COOKIE_SECURE"] is True
+    assert settings["DATABASES"]["default"]["USER"] == "linjia_app"
+
+
+def test_production_names_each_missing_value(production: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(production) - {"LINJIA_GATEWAY"}:
+        with monkeypatch.context() as without:
+            without.delenv(name)
+            with pytest.raises(ImproperlyConfigured, match=name):
+                start()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("LINJIA_DEBUG", "1", "DEBUG is on"),
+        ("DEBUG", "true", "DEBUG is on"),
+        ("LINJIA_SECRET_KEY", "development-only-" + "linjia" * 8 + "sample", "looks like a sample"),
+        ("LINJIA_HOSTS", "*", "is refused"),
+        ("LINJIA_PUBLIC_URL", "http://shop.linjia.cn", "https://"),
+        ("LINJIA_SANDBOX", "1", "no place in production"),
+        ("LINJIA_SANDBOX_URL", "http://127.0.0.1:8010", "no place in production"),
+        ("LINJIA_GATEWAY", "sandbox", "refused in production"),
+        ("LINJIA_WECHAT_CERT_SERIAL", "SANDBOX0123", "of the sandbox or of a sample"),
+        ("LINJIA_WECHAT_PRIVATE_KEY_PATH", "/nowhere/key.pem", "no readable file"),
+        ("LINJIA_WECHAT_API_V3_KEY", "too-short", "exactly 32 characters"),
+    ],
+)
+def test_production_refuses_what_is_unsafe(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=complaint):
+        start()
