@@ -112,6 +112,7 @@ def receive_overdue(*, number: str, now: datetime) -> None:
         else:
             return
     with transaction.atomic():
+        work.forget(what="supplier_order.receive", subject=number)
         work.remember(what="supplier_order.receive", subject=number, due_at=again_at)
 
 
@@ -156,8 +157,8 @@ def _close_lines(order: Order, lines: list[OrderLine], *, now: datetime) -> None
 def _look_again(part: SupplierOrder, left: list[OrderLine], *, now: datetime) -> None:
     """Plan the next look: when the next window ends. The end of a case or refund asks for one itself."""
     ends = [line.window_ends_at for line in left if line.window_ends_at and line.window_ends_at > now]
-    # A day is the safety net for an end that nobody announced.
-    due_at = min([*ends, now + timedelta(days=1)])
+    # A day is the safety net for a case or refund whose end nobody announced.
+    due_at = min(ends) if ends else now + timedelta(days=1)
     work.forget(what="supplier_order.complete", subject=part.number)
     work.remember(what="supplier_order.complete", subject=part.number, due_at=due_at)
 

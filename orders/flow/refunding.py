@@ -131,13 +131,17 @@ def _claw_back(order: Order, row: Refund, *, now: datetime) -> list[Posting]:
 
 
 def _over(order: Order) -> dict[int, list[tuple[int, bool]]]:
-    """Return for each part its line ids and whether nothing of them is left."""
+    """Return for each part its line ids and whether nothing of them is left.
+
+    When all money has gone back everything is over, also what came free with it.
+    """
+    all_back = order.refunded_fen == order.paid_fen
     lines: dict[int, list[tuple[int, bool]]] = defaultdict(list)
     for line in OrderLine.objects.filter(order=order):
         is_over = is_money_back(
             line.paid_fen, line.refunded_fen, line.quantity, line.refunded_quantity
         )
-        lines[line.supplier_order_id].append((line.pk, is_over))
+        lines[line.supplier_order_id].append((line.pk, is_over or all_back))
     return lines
 
 

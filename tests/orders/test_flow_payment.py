@@ -7,9 +7,11 @@ import pytest
 from distributors.commissions.models import Commission
 from orders.flow import reversal
 from orders.flow.payment import confirm_payment
+from orders.lifecycle.models import Order
 from orders.payments.actions import NoticeMismatch
 from orders.payments.models import Payment, Refund
 from orders.settlements.models import Earning
+from shop.gateways.contract import PaymentState
 from shop.ledger.models import Journal
 from shop.ledger.queries import balance_fen
 from shop.notifications.models import Notification
@@ -22,14 +24,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def tea_sold() -> trade.Order:
+def tea_sold() -> Order:
     """苏 buys two teas in the shop of 阿禾, whom 林 recruited: ¥196 and ¥10 freight."""
     world.rule()
     tea = world.product(world.yunling(), "云岭白茶")
     return trade.placed((tea, 2, world.ahe()))
 
 
-def test_a_payment_divides_the_money_between_everybody(tea_sold: trade.Order) -> None:
+def test_a_payment_divides_the_money_between_everybody(tea_sold: Order) -> None:
     payment = trade.pay(tea_sold)
 
     assert (tea_sold.state, tea_sold.paid_fen) == ("paid", 20_600)
@@ -48,7 +50,7 @@ def test_a_payment_divides_the_money_between_everybody(tea_sold: trade.Order) ->
     assert not Due.objects.filter(what__in=["order.expire", "payment.query"], state="open").exists()
 
 
-def test_everybody_concerned_is_told(tea_sold: trade.Order) -> None:
+def test_everybody_concerned_is_told(tea_sold: Order) -> None:
     trade.pay(tea_sold)
 
     told = Notification.objects.filter(facts__has_any_keys=["order"])
@@ -60,7 +62,7 @@ def test_everybody_concerned_is_told(tea_sold: trade.Order) -> None:
     }
 
 
-def test_the_same_word_again_changes_nothing(tea_sold: trade.Order) -> None:
+def test_the_same_word_again_changes_nothing(tea_sold: Order) -> None:
     payment = trade.pay(tea_sold)
     journals = Journal.objects.count()
 
@@ -71,7 +73,7 @@ def test_the_same_word_again_changes_nothing(tea_sold: trade.Order) -> None:
     assert not Refund.objects.exists()
 
 
-def test_a_second_payment_is_booked_and_sent_back_in_full(tea_sold: trade.Order) -> None:
+def test_a_second_payment_is_booked_and_sent_back_in_full(tea_sold: Order) -> None:
     other = trade.start(tea_sold, kind="native")
     trade.pay(tea_sold)
     other.refresh_from_db()
@@ -90,7 +92,7 @@ def test_a_second_payment_is_booked_and_sent_back_in_full(tea_sold: trade.Order)
     assert (tea_sold.state, tea_sold.refunded_fen) == ("paid", 0)
 
 
-def test_money_taken_twice_under_one_number_goes_back_once(tea_sold: trade.Order) -> None:
+def test_money_taken_twice_under_one_number_goes_back_once(tea_sold: Order) -> None:
     payment = trade.pay(tea_sold)
     twice = trade.said_paid(payment, transaction="42-the-second-time")
 
@@ -104,7 +106,7 @@ def test_money_taken_twice_under_one_number_goes_back_once(tea_sold: trade.Order
     assert balance_fen("gateway/sandbox") == 20_600
 
 
-def test_a_payment_after_the_order_was_given_up_goes_back(tea_sold: trade.Order) -> None:
+def test_a_payment_after_the_order_was_given_up_goes_back(tea_sold: Order) -> None:
     payment = trade.start(tea_sold)
     late = tea_sold.expires_at + timedelta(seconds=1)
     assert reversal.expire_order(number=tea_sold.number, now=late)
@@ -123,7 +125,7 @@ def test_a_payment_after_the_order_was_given_up_goes_back(tea_sold: trade.Order)
     assert not Earning.objects.exists()
 
 
-def test_a_payment_in_the_last_moment_counts_even_if_told_after_it(tea_sold: trade.Order) -> None:
+def test_a_payment_in_the_last_moment_counts_even_if_told_after_it(tea_sold: Order) -> None:
     payment = trade.start(tea_sold)
 
     outcome = confirm_payment(
@@ -139,7 +141,7 @@ def test_a_payment_in_the_last_moment_counts_even_if_told_after_it(tea_sold: tra
 
 
 @pytest.mark.parametrize("amount_fen", [1, 20_599, 20_601])
-def test_another_amount_is_never_applied(tea_sold: trade.Order, amount_fen: int) -> None:
+def test_another_amount_is_never_applied(tea_sold: Order, amount_fen: int) -> None:
     payment = trade.start(tea_sold)
 
     with pytest.raises(NoticeMismatch) as refusal:
@@ -155,7 +157,7 @@ def test_another_amount_is_never_applied(tea_sold: trade.Order, amount_fen: int)
     assert not Journal.objects.exists()
 
 
-def test_another_orders_transaction_is_never_applied(tea_sold: trade.Order) -> None:
+def test_another_orders_transaction_is_never_applied(tea_sold: Order) -> None:
     first = trade.pay(tea_sold)
     zhou = world.place(world.customer("周 Zhou"), [(trade.lines(tea_sold)[0].sku, 2)])
     payment = trade.start(zhou)
@@ -172,23 +174,23 @@ def test_another_orders_transaction_is_never_applied(tea_sold: trade.Order) -> N
     assert zhou.state == "placed"
 
 
-def test_a_number_we_do_not_know_is_refused(tea_sold: trade.Order) -> None:
+def test_a_number_we_do_not_know_is_refused(tea_sold: Order) -> None:
     stranger = Payment(number="PUNKNOWN00000001", amount_fen=1)
 
     with pytest.raises(NoticeMismatch):
         confirm_payment(gateway_name="sandbox", state=trade.said_paid(stranger), now=world.now())
 
 
-def test_unpaid_and_closed_say_nothing(tea_sold: trade.Order) -> None:
+def test_unpaid_and_closed_say_nothing(tea_sold: Order) -> None:
     payment = trade.start(tea_sold)
-    closed = trade.PaymentState(number=payment.number, state="closed")
+    closed = PaymentState(number=payment.number, state="closed")
 
     assert confirm_payment(gateway_name="sandbox", state=closed, now=world.now()) == "ignored"
     payment.refresh_from_db()
     assert payment.state == "started"
 
 
-def test_goods_that_vanished_send_the_money_back(tea_sold: trade.Order) -> None:
+def test_goods_that_vanished_send_the_money_back(tea_sold: Order) -> None:
     payment = trade.start(tea_sold)
     sku = trade.lines(tea_sold)[0].sku
     world.stock.release(reference=tea_sold.number, at=world.now())
