@@ -9,11 +9,10 @@ from distributors.stores.models import Store
 from orders.demo.goods import STAFF
 from orders.demo.story import Story
 from orders.settlements import statements
-from orders.settlements.models import Statement
-from orders.settlements.states import StatementState
 from shop.base.errors import DomainError
 from shop.ledger import chart
 from shop.ledger.queries import balance_fen
+from shop.suppliers.models import Supplier
 
 LEAST_FEN = 2_000
 
@@ -25,7 +24,6 @@ def plan(story: Story) -> None:
             story.at(story.now - timedelta(days=days), _withdraw(story, store, upto="paid"))
     story.at(story.now - timedelta(hours=5), _withdraw(story, story.stores[1], upto="sent"))
     story.at(story.now - timedelta(hours=2), _withdraw(story, story.stores[0], upto="requested"))
-    story.at(story.now - timedelta(days=6), _pay_statements)
 
 
 def _withdraw(story: Story, store: Store, *, upto: str) -> Callable[[datetime], None]:
@@ -42,6 +40,7 @@ def _withdraw(story: Story, store: Store, *, upto: str) -> Callable[[datetime], 
         if upto == "requested":
             return
         requests.approve(withdrawal=row, actor=STAFF, now=at + timedelta(hours=1))
+        story.tell_sandbox(at + timedelta(hours=1))
         sending.send(number=row.number, now=at + timedelta(hours=1))
         if upto == "paid":
             story.sandbox.confirm_transfer(row.number)
@@ -50,16 +49,24 @@ def _withdraw(story: Story, store: Store, *, upto: str) -> Callable[[datetime], 
     return act
 
 
-def _pay_statements(at: datetime) -> None:
-    """Suppliers confirm their older statements; finance pays those by bank."""
-    waiting = Statement.objects.filter(state=StatementState.CLOSED).select_related("supplier")
-    for number, statement in enumerate(waiting.order_by("pk")):
-        actor = f"supplier:{statement.supplier.code}"
-        statements.confirm_statement(statement=statement, actor=actor, now=at)
+def settle_statements(now: datetime) -> None:
+    """Every supplier gets a statement of all its days; some confirm it, one is paid, one objects.
+
+    Statements follow the books' own clock, and the books were written just now.
+    """
+    for place, supplier in enumerate(Supplier.objects.order_by("pk")):
+        actor = f"supplier:{supplier.code}"
         try:
-            payout = statements.pay_statement(statement=statement, actor=STAFF, now=at)
+            statement = statements.issue_now(supplier=supplier, actor=STAFF, now=now)
         except DomainError:
             continue
-        statements.record_payout_paid(
-            number=payout.number, bank_reference=f"BANK{number:06d}", actor=STAFF, now=at
-        )
+        if place == 1:
+            statements.dispute(statement=statement, reason="少了一笔运费", actor=actor, now=now)
+        elif place < 4:
+            statements.confirm_statement(statement=statement, actor=actor, now=now)
+        if place in (0, 3):
+            payout = statements.pay_statement(statement=statement, actor=STAFF, now=now)
+        if place == 0:
+            statements.record_payout_paid(
+                number=payout.number, bank_reference="BANK-DEMO-0001", actor=STAFF, now=now
+            )

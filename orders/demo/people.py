@@ -10,6 +10,7 @@ from distributors.commissions.rulebook import create_rule
 from distributors.links.actions import create_link
 from distributors.links.models import ShareLink
 from distributors.payouts.actions import save_payout_account
+from distributors.referrals.actions import bind
 from distributors.stores import actions as stores
 from distributors.stores.listings import list_product
 from distributors.stores.models import Store
@@ -132,6 +133,8 @@ def _store(role: StoreRole, sandbox: SandboxControl, now: datetime) -> Store:
         now=now,
     )
     stores.approve(distributor=applied, actor=STAFF, now=now)
+    if referrer is not None:
+        bind(distributor=applied, referrer=referrer.distributor, now=now, reason="invited")
     store = Store.objects.get(distributor=applied)
     Store.objects.filter(pk=store.pk).update(announcement=role.announcement)
     save_payout_account(store=store, real_name=role.owner.name, now=now)

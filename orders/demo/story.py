@@ -28,7 +28,6 @@ from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import SupplierOrderState
 from orders.payments.actions import start_payment
 from orders.settlements import actions as settlements
-from orders.settlements.statements import close_statements
 from shop.accounts.models import User
 from shop.accounts.queries import addresses_of
 from shop.base.errors import DomainError
@@ -67,9 +66,8 @@ class Story:
         self._plan()
         while self.moments and self.moments[0].at <= self.now:
             moment = heapq.heappop(self.moments)
-            self._tell_sandbox(moment.at)
             moment.act(moment.at)
-        self._tell_sandbox(None)
+        self.tell_sandbox(None)
         return Order.objects.count()
 
     def at(self, at: datetime, act: Callable[[datetime], None]) -> None:
@@ -84,11 +82,14 @@ class Story:
             for _number in range(self.random.choice(ORDERS_PER_DAY)):
                 self.at(morning + self._some(hours=20), self._buy)
             self.at(morning + timedelta(hours=23), self._settle)
-        # And a few that are still on somebody's mind.
+        # Today's orders wait for their parcels, and a few are still on somebody's mind.
+        for hours in (1, 2, 3, 5, 6, 7):
+            self.at(self.now - timedelta(hours=hours), self._buy)
         for minutes in (5, 12):
             self.at(self.now - timedelta(minutes=minutes), self._buy_and_think)
 
-    def _tell_sandbox(self, at: datetime | None) -> None:
+    def tell_sandbox(self, at: datetime | None) -> None:
+        """Let WeChat live at a moment of the story; None is the present again."""
         offset = (at - timezone.now()).total_seconds() if at else 0
         self.sandbox.turn(clock_offset=offset, check_client_clock=at is None)
 
@@ -164,6 +165,7 @@ class Story:
 
     def _pay(self, order: Order) -> Callable[[datetime], None]:
         def act(at: datetime) -> None:
+            self.tell_sandbox(at)
             started = start_payment(order=order, kind="native", payer_openid=None, now=at)
             self.sandbox.pay(started.number)
             payment.query_payment(number=started.number, now=at + timedelta(seconds=3))
@@ -245,6 +247,7 @@ class Story:
             case.refresh_from_db()
             number = case.refund_number
             if number:
+                self.tell_sandbox(at)
                 tasks.send_refund(subject=number, now=at)
                 tasks.query_refund(subject=number, now=at + timedelta(seconds=5))
 
@@ -259,8 +262,6 @@ class Story:
     def _settle(self, at: datetime) -> None:
         commissions.settle_due(limit=BATCH, now=at)
         settlements.settle_due(limit=BATCH, now=at)
-        if at.weekday() == 0:
-            close_statements(now=at)
 
 
 def _opening(link: ShareLink, at: datetime, visitor_hash: str, user_id: int | None) -> Opening:

@@ -10,6 +10,7 @@ from orders.demo import goods, payouts, people
 from orders.demo.story import Story
 from orders.lifecycle.models import Order
 from shop.gateways.sandbox.client import SandboxControl
+from shop.work.sweep import run_due
 
 
 class Command(BaseCommand):
@@ -33,6 +34,9 @@ class Command(BaseCommand):
             story = Story(sandbox=sandbox, stores=stores, products=products, now=now)
             payouts.plan(story)
             orders = story.play()
+            payouts.settle_statements(now)
+            # What fell due in the past is done now, as the sweep would.
+            run_due(rounds_max=100)
             sandbox.pending_notices()
             sandbox.send_notices()
             self.stdout.write(f"{len(products)} products, {len(stores)} stores, {orders} orders.")
