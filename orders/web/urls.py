@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from orders.web.dashboard import overview, sales
 from orders.web.storefront import after_sales, cart, cashier, checkout, my_orders
 
 urlpatterns = [
@@ -34,4 +35,8 @@ urlpatterns = [
     path("after-sales/<slug:number>/escalate/", after_sales.escalate, name="after-sale-escalate"),
     path("after-sales/<slug:number>/say/", after_sales.say, name="after-sale-say"),
     path("after-sales/<slug:number>/send-back/", after_sales.send_back, name="after-sale-send-back"),
+    path("dashboard/", overview.overview, name="dashboard"),
+    path("dashboard/orders/", sales.sales, name="dashboard-orders"),
+    path("dashboard/orders/of-links/", overview.link_orders, name="dashboard-link-orders"),
+    path("dashboard/orders/<slug:number>/", sales.sale, name="dashboard-order"),
 ]

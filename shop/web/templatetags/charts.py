@@ -110,3 +110,16 @@ def scale(values: Sequence[int]) -> list[int]:
     """Return the five numbers beside a chart's grid, the highest first."""
     top = nice_top(list(values))
     return [top * part // 4 for part in range(4, -1, -1)]
+
+
+@register.filter
+def percent_of_change(change_bp: int) -> str:
+    """Return a change in basis points as a percentage with one digit: 1240 → ``12.4%``; its sign is drawn beside it."""
+    tenths = abs(change_bp) // 10
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+@register.filter
+def same(value: object, other: object) -> bool:
+    """Return whether two values are the same; for parameters of an included template."""
+    return value == other
