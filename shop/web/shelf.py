@@ -55,7 +55,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pick:
-    """One value of one option: where choosing it leads. ``is_gone``: no SKU with it has stock."""
+    """One value of one option: where choosing it leads. ``is_gone``: the SKU there is sold out."""
 
     label: str
     url: str
@@ -267,5 +267,5 @@ def _pick(
         label=value,
         url=f"{page_url}{joint}sku={best.number}",
         is_chosen=index < len(chosen.option_values) and chosen.option_values[index] == value,
-        is_gone=not any(left.get(sku.pk, 0) > 0 for sku in having),
+        is_gone=left.get(best.pk, 0) <= 0,
     )

@@ -27,7 +27,7 @@ ORDERS_PER_PAGE = 10
 
 TABS: dict[str, str | Promise] = {
     "": gettext_lazy("All"),
-    "placed": gettext_lazy("To pay"),
+    "placed": gettext_lazy("Unpaid"),
     "to_ship": gettext_lazy("To be sent"),
     "shipped": gettext_lazy("On the way"),
     "received": gettext_lazy("Arrived"),

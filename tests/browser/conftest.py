@@ -1,0 +1,90 @@
+"""Chromium, driven by Playwright, against the whole shop with the sandbox WeChat."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+FRONTEND = Path(settings.BASE_DIR) / "frontend"
+CHROMIUM = next((path for path in ("chromium", "chromium-browser", "google-chrome") if shutil.which(path)), "")
+PHONE, DESK = (390, 844), (1280, 800)
+PHONE_AGENT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605 Mobile Safari/604"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _front_end() -> None:
+    """Build styles and icons if nobody has."""
+    if not (FRONTEND / "static" / "build" / "app.css").exists():
+        subprocess.run(["npm", "ci", "--omit=dev"], cwd=FRONTEND, check=True)
+        subprocess.run(["npm", "run", "build"], cwd=FRONTEND, check=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    # Playwright runs an event loop in this thread; the test's own queries are not asynchronous.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+class Visitor:
+    """Somebody with a browser. ``complaints`` are console errors, script errors and refused content."""
+
+    def __init__(self, context: BrowserContext, address: str, width: int) -> None:
+        self.context = context
+        self.address = address
+        self.width = width
+        self.complaints: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.on("console", self._listen)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _listen(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def open(self, path: str) -> Page:
+        """Open a page of the shop."""
+        self.page.goto(self.address + path)
+        return self.page
+
+    def overflow(self) -> int:
+        """How many pixels the page is wider than the screen."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth")) - self.width
+
+
+@pytest.fixture
+def visitor(chromium: Browser, live_server: Any) -> Iterator[Callable[..., Visitor]]:
+    """A function that gives a new browser: ``visitor(PHONE)``, ``visitor(DESK, scripts=False)``."""
+    contexts: list[BrowserContext] = []
+
+    def arrive(size: tuple[int, int] = PHONE, *, scripts: bool = True, language: str = "zh-CN") -> Visitor:
+        width, height = size
+        is_phone = size == PHONE
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            locale=language,
+            is_mobile=is_phone,
+            has_touch=is_phone,
+            java_script_enabled=scripts,
+            user_agent=PHONE_AGENT if is_phone else None,
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        return Visitor(context, live_server.url, width)
+
+    yield arrive
+    for context in contexts:
+        context.close()

@@ -1,0 +1,172 @@
+"""The shopper's way in a real browser: look, choose, put in the cart, sign in, order, pay."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from orders.lifecycle.models import Order
+from shop.catalogue import actions as catalogue
+from shop.catalogue.models import Product
+from shop.catalogue.rules import SkuDraft
+from tests import world
+from tests.browser.conftest import DESK, PHONE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+Arrive = Callable[..., Visitor]
+
+
+@pytest.fixture
+def shirt() -> Product:
+    """A shirt with three options; white S slim is sold out."""
+    world.places()
+    options = [(c, s, f) for c in ("白", "蓝") for s in ("S", "M") for f in ("修身", "宽松")]
+    made = catalogue.create_product(
+        supplier=world.yunling(),
+        category=world.category("wear", "服饰"),
+        title="素色 T 恤",
+        skus=[SkuDraft(values) for values in options],
+        option_names=["颜色", "尺码", "版型"],
+        actor="supplier:yunling",
+        at=world.now(),
+    )
+    for sku in made.skus.all():
+        world.price(sku, supply_fen=3_000, retail_fen=9_900 if sku.option_values[0] == "白" else 10_900)
+        if sku.option_values != ["白", "S", "修身"]:
+            world.receive(sku, 9)
+    made.refresh_from_db()
+    catalogue.submit_for_review(product=made, actor="supplier:yunling", at=world.now())
+    catalogue.approve_product(product=made, actor=world.STAFF, at=world.now())
+    return made
+
+
+def sign_in(page: Page, phone: str) -> None:
+    page.fill("[name=phone]", phone)
+    page.get_by_role("button", name="获取验证码").click()
+    code = re.search(r"验证码是 (\d{6})", page.inner_text("body"))
+    assert code is not None
+    page.fill("[name=code]", code.group(1))
+    page.get_by_role("button", name="登录").click()
+
+
+def new_address(page: Page) -> None:
+    page.get_by_role("link", name="添加收货地址").click()
+    page.fill("[name=name]", "苏晓")
+    page.fill("[name=phone]", "13800000001")
+    for level, place in ((1, "浙江省"), (2, "杭州市"), (3, "西湖区")):
+        page.select_option(f"[name=level{level}]", label=place)
+    page.fill("[name=detail]", "灵隐路 1 号")
+    page.get_by_role("button", name="保存").click()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_from_the_shelf_to_a_paid_order(
+    visitor: Arrive, shirt: Product, sandbox: Any, deliver_notices: Any, size: tuple[int, int]
+) -> None:
+    su = visitor(size)
+    page = su.open("/")
+    page.get_by_role("link", name="素色 T 恤").first.click()
+    # Slim white S is sold out: the page stands at the first that is not.
+    expect(page.locator("[aria-current=true]")).to_have_text(["白", "S", "宽松"])
+    page.get_by_role("link", name="蓝", exact=True).click()
+    expect(page.locator("#buy-box .price").first).to_have_text("109.00")
+    page.get_by_role("button", name="加一件").click()
+    page.get_by_role("button", name="加入购物车").click()
+    expect(page.locator("#toasts")).to_contain_text("已加入购物车")
+    expect(page.locator(".nav-badge:visible").first).to_contain_text("2")
+
+    page = su.open("/cart/")
+    expect(page.locator("#cart")).to_contain_text("蓝 / S / 宽松")
+    assert su.overflow() <= 0
+    page.get_by_role("link", name=re.compile("结算")).click()
+    sign_in(page, "13811112222")
+    new_address(page)
+    expect(page.locator("#content")).to_contain_text("满 ¥199.00 包邮")
+    assert su.overflow() <= 0
+    page.locator("button:has-text('提交订单'):visible").click()
+
+    page.get_by_role("button", name="微信支付").click()
+    if size == DESK:
+        expect(page.get_by_role("img", name="微信扫码支付的二维码")).to_be_visible()
+    page.get_by_role("link", name="用演练钱包支付").click()
+    page.get_by_role("button", name=re.compile("^支付 Pay")).click()
+    # Back in the shop: nobody knows yet, and the page says so until the notice has come.
+    expect(page.locator("#payment-result")).to_contain_text("正在确认支付结果")
+    assert deliver_notices("payment") == [200]
+    expect(page.locator("#payment-result")).to_contain_text("支付成功")
+
+    order = Order.objects.get()
+    assert (order.state, order.paid_fen) == ("paid", 21_800)
+    page.get_by_role("link", name="查看订单").click()
+    expect(page.locator("h1")).to_have_text("待发货")
+    assert su.overflow() <= 0
+    assert su.complaints == []
+
+
+def test_the_same_way_without_script(visitor: Arrive, shirt: Product) -> None:
+    person = world.customer("苏 Su")
+    su = visitor(DESK, scripts=False)
+    page = su.open(f"/p/{shirt.number}/")
+    page.get_by_role("link", name="蓝", exact=True).click()
+    page.fill("[name=quantity]", "2")
+    page.get_by_role("button", name="加入购物车").click()
+    expect(page.locator("#toasts")).to_contain_text("已加入购物车")
+    page.get_by_role("link", name=re.compile("购物车")).first.click()
+    page.get_by_role("link", name=re.compile("结算")).click()
+    page.get_by_role("tab", name="密码登录").click()
+    page.fill("[name=phone]", person.phone)
+    page.fill("[name=password]", world.PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.locator("button:has-text('提交订单'):visible").click()
+    expect(page.locator("h1")).to_have_text("应付")
+    order = Order.objects.get(user=person)
+    assert [(line.option_text, line.quantity) for line in order.lines.all()] == [("蓝 / S / 宽松", 2)]
+
+
+def test_cart_changes_in_place_and_can_be_undone(visitor: Arrive, shirt: Product) -> None:
+    su = visitor(PHONE)
+    page = su.open(f"/p/{shirt.number}/")
+    page.get_by_role("button", name="加入购物车").click()
+    expect(page.locator("#toasts")).to_contain_text("已加入购物车")
+    page = su.open("/cart/")
+    page.get_by_role("button", name="加一件").click()
+    expect(page.locator("#cart aside .price")).to_have_text("198.00")
+    page.locator("[name=selected]").uncheck()
+    expect(page.locator("#cart aside .price")).to_have_text("0.00")
+    page.get_by_role("button", name=re.compile("^删除")).click()
+    expect(page.locator("#cart")).to_contain_text("购物车还是空的")
+    page.get_by_role("button", name="撤销").click()
+    expect(page.locator("#cart")).to_contain_text("素色 T 恤")
+    assert su.complaints == []
+
+
+def test_a_question_comes_before_what_cannot_be_undone(visitor: Arrive, shirt: Product) -> None:
+    person = world.customer("苏 Su")
+    su = visitor(DESK)
+    page = su.open("/sign-in/?way=password&next=/me/")
+    page.fill("[name=phone]", person.phone)
+    page.fill("[name=password]", world.PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.get_by_role("button", name="退出登录").click()
+    page.get_by_role("button", name="再想想").click()
+    expect(page).to_have_url(re.compile("/me/$"))
+    page.get_by_role("button", name="退出登录").click()
+    page.get_by_role("button", name="确定").click()
+    expect(page.get_by_role("link", name="登录", exact=True)).to_be_visible()
+    assert su.complaints == []
+
+
+def test_english_is_whole_on_every_open_page(visitor: Arrive, shirt: Product) -> None:
+    reader = visitor(DESK, language="en-GB")
+    for path in ("/", "/c/", "/c/wear/", "/search/?q=nothing", f"/p/{shirt.number}/", "/cart/", "/sign-in/", "/register/"):
+        page = reader.open(path)
+        ours = page.evaluate(
+            "[...document.querySelectorAll('button, label, h2, nav a, [aria-label]')]"
+            ".filter(e => !e.closest('.card-surface a, [lang], #buy-box')).map(e => e.textContent).join(' ')"
+        )
+        chinese = re.findall(r"[\u4e00-\u9fff]+", ours.replace("服饰", "").replace("素色 T 恤", ""))
+        assert chinese == [], path
+    assert reader.complaints == []
