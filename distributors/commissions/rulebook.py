@@ -4,7 +4,7 @@ The margin guard stands here first: a rule that some affected SKU cannot pay is 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -18,6 +18,8 @@ from shop.catalogue.models import Category, Product, Sku
 from shop.suppliers.models import Supplier
 
 SHOWN_MAX = 20
+# A form that was opened with “now” may be sent a little later.
+_GRACE = timedelta(minutes=5)
 
 # Every SKU that the rule's scope reaches and no more specific rule takes out of its hands, whose
 # margin at its retail price cannot pay both levels. By commission, the platform's fee and both levels
@@ -105,7 +107,7 @@ def create_rule(
     and :class:`MarginTooSmall` unless ``funding`` says that somebody else pays the difference.
     """
     key = _checked(scope, scope_key, level1_bp, level2_bp, funding)
-    if effective_from < now:
+    if effective_from < now - _GRACE:
         raise Invalid(_("A rule cannot begin in the past."), field="effective_from")
     if effective_until is not None and effective_until <= effective_from:
         raise Invalid(_("A rule ends after it begins."), field="effective_until")
@@ -146,7 +148,7 @@ def supersede_rule(
             raise Invalid(
                 _("The next version cannot begin before this one."), field="effective_from"
             )
-        if effective_from < now:
+        if effective_from < now - _GRACE:
             raise Invalid(_("A rule cannot begin in the past."), field="effective_from")
         paid_by = funding or old.funding
         _checked(old.scope, old.scope_key, level1_bp, level2_bp, paid_by)
@@ -179,7 +181,7 @@ def supersede_rule(
 
 def end_rule(*, rule: CommissionRule, effective_until: datetime, now: datetime) -> None:
     """Let a rule end at a moment that has not passed. Raises ``Invalid``, ``Conflict``."""
-    if effective_until < now:
+    if effective_until < now - _GRACE:
         raise Invalid(_("A rule cannot end in the past."), field="effective_until")
     with transaction.atomic():
         (old,) = lock_rows(CommissionRule.objects.filter(pk=rule.pk))
