@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 
 from orders.aftersales.models import AfterSale
@@ -23,7 +23,7 @@ class ImagesField(forms.ImageField):
 
     widget = SeveralImages
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[File[bytes]]:
         files = [file for file in (data or []) if file]
         if len(files) > IMAGES_MAX:
             raise forms.ValidationError(_("Six pictures at most."))

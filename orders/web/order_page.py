@@ -253,9 +253,7 @@ def order_page(
 ) -> OrderPage:
     """Return the page of one order. ``cases`` come newest first; lines of the parts are prefetched."""
     label, tone, note = status_of(order, parts)
-    untouched = all(
-        part.state in (SupplierOrderState.WAITING, SupplierOrderState.TO_SHIP) for part in parts
-    )
+    untouched = all(part.state in (SupplierOrderState.WAITING, SupplierOrderState.TO_SHIP) for part in parts)
     return OrderPage(
         label=label,
         tone=tone,
@@ -269,9 +267,7 @@ def order_page(
     )
 
 
-def _part(
-    part: SupplierOrder, shipments: Sequence[Shipment], cases: Sequence[AfterSale], now: datetime
-) -> PartFacts:
+def _part(part: SupplierOrder, shipments: Sequence[Shipment], cases: Sequence[AfterSale], now: datetime) -> PartFacts:
     label, tone = PART_WORDS[part.state]
     lines = []
     for line in part.lines.all():
@@ -318,15 +314,11 @@ def _parcel(shipment: Shipment) -> ParcelFacts:
     steps = [Step(event.text, event.at) for event in shipment.events.all()]
     steps.append(Step(_("Handed to %(carrier)s") % {"carrier": shipment.carrier}, shipment.shipped_at))
     steps[0] = Step(steps[0].text, steps[0].at, now=True)
-    contents = [
-        f"{line.order_line.title} × {line.quantity}" for line in shipment.lines.all()
-    ]
+    contents = [f"{line.order_line.title} × {line.quantity}" for line in shipment.lines.all()]
     return ParcelFacts(shipment.carrier, shipment.tracking_number, "; ".join(contents), tuple(steps))
 
 
-def _steps(
-    order: Order, parts: Sequence[SupplierOrder], refunds: Sequence[Refund]
-) -> tuple[Step, ...]:
+def _steps(order: Order, parts: Sequence[SupplierOrder], refunds: Sequence[Refund]) -> tuple[Step, ...]:
     """Return what happened, newest first."""
     happened: list[tuple[datetime | None, str, str]] = [
         (order.placed_at, _("Order placed"), ""),
@@ -342,6 +334,4 @@ def _steps(
         ]
     happened += [(row.succeeded_at, _("Refunded"), "") for row in refunds]
     stamped = sorted(((at, text, note) for at, text, note in happened if at), reverse=True)
-    return tuple(
-        Step(text, at, note, now=index == 0) for index, (at, text, note) in enumerate(stamped)
-    )
+    return tuple(Step(text, at, note, now=index == 0) for index, (at, text, note) in enumerate(stamped))

@@ -22,7 +22,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 class CustomerRequest(HttpRequest):
     """A request of somebody who is signed in: ``request.user`` is that person."""
 
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 CustomerView = Callable[Concatenate[CustomerRequest, P], HttpResponse]
@@ -66,7 +66,7 @@ def customer_only(view: CustomerView[P]) -> View[P]:
             return HttpResponse(status=401, headers={"X-Sign-In": place})
         return redirect(place)
 
-    return wrapper
+    return cast(View[P], wrapper)
 
 
 def show_refusal(form: BaseForm, error: DomainError) -> None:

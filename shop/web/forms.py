@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from django import forms
 from django.utils.functional import Promise
@@ -52,9 +51,7 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Message code"),
         max_length=6,
-        widget=forms.TextInput(
-            attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "pattern": "[0-9]*"}
-        ),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "pattern": "[0-9]*"}),
         error_messages={"required": _("Enter the six digits we sent you.")},
     )
 
@@ -108,8 +105,6 @@ class AddressForm(forms.Form):
         widget=forms.HiddenInput,
         error_messages={"required": _("Choose province, city and county.")},
     )
-
-    field_order: ClassVar[list[str]] = ["name", "phone", "region_code", "detail", "is_default"]
 
     @staticmethod
     def facts_of(address: Address) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Refusals that no view turned into words beside a field become a page, a message or a toast."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +17,7 @@ OTHERS = ("/api/", "/admin/", "/supplier/")
 class RefusalMiddleware:
     """Shows a :class:`DomainError` to a person: a toast for htmx, the page before with a message, or a page."""
 
-    def __init__(self, get_response) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

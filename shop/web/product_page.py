@@ -50,9 +50,7 @@ def list_context(request: HttpRequest, rows: QuerySet[Product]) -> dict[str, Any
     }
 
 
-def product_context(
-    request: HttpRequest, product: Product, choice: shelf.Choice, page_url: str
-) -> dict[str, Any]:
+def product_context(request: HttpRequest, product: Product, choice: shelf.Choice, page_url: str) -> dict[str, Any]:
     """Return what a product page shows, or only the buying part when htmx asks for it."""
     context: dict[str, Any] = {
         "product": product,
@@ -108,14 +106,10 @@ def freight_hint(product: Product, choice: shelf.Choice, address: Address | None
             )
         ],
     )
-    quote = freight.freight_for(supplier_parcels=[parcel], region_code=address.region_code)[
-        product.supplier_id
-    ]
+    quote = freight.freight_for(supplier_parcels=[parcel], region_code=address.region_code)[product.supplier_id]
     place = {"place": address.region_names}
     if not quote.is_deliverable:
-        return Hint(
-            _("Does not deliver to %(place)s") % place, _("Choose another address in your address book.")
-        )
+        return Hint(_("Does not deliver to %(place)s") % place, _("Choose another address in your address book."))
     if quote.fen == 0:
         return Hint(_("Free delivery to %(place)s") % place)
     return Hint(

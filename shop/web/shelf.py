@@ -118,7 +118,9 @@ def first_pictures(product_ids: Sequence[int]) -> dict[int, Picture]:
 def _compare_prices(product_ids: Sequence[int]) -> dict[int, int]:
     """Return the struck-through price of each product's cheapest SKU that has one, in one statement."""
     rows = (
-        SkuPrice.objects.filter(sku__product_id__in=product_ids, sku__is_active=True, compare_at_fen__gt=F("retail_fen"))
+        SkuPrice.objects.filter(
+            sku__product_id__in=product_ids, sku__is_active=True, compare_at_fen__gt=F("retail_fen")
+        )
         .order_by("sku__product_id", "retail_fen")
         .distinct("sku__product_id")
         .values_list("sku__product_id", "retail_fen", "compare_at_fen")
@@ -212,9 +214,7 @@ def pictures_of(product: Product) -> list[Picture]:
     return [picture_of(image) for image in product.images.all() if image.file]
 
 
-def choose(
-    product: Product, *, wanted: str, page_url: str, own_prices_fen: Mapping[int, int] | None = None
-) -> Choice:
+def choose(product: Product, *, wanted: str, page_url: str, own_prices_fen: Mapping[int, int] | None = None) -> Choice:
     """Return the SKU a product page stands at, and where each option leads.
 
     ``wanted`` is a SKU number from the address; an unknown or empty one gives the first SKU with
@@ -233,23 +233,16 @@ def choose(
         price_fen=prices[chosen.pk],
         was_fen=compare if compare and compare > prices[chosen.pk] else None,
         available=left.get(chosen.pk, 0),
-        axes=tuple(
-            _axis(name, index, skus, chosen, left, page_url)
-            for index, name in enumerate(product.option_names)
-        ),
+        axes=tuple(_axis(name, index, skus, chosen, left, page_url) for index, name in enumerate(product.option_names)),
     )
 
 
-def _axis(
-    name: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mapping[int, int], page_url: str
-) -> Axis:
+def _axis(name: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mapping[int, int], page_url: str) -> Axis:
     values = list(dict.fromkeys(sku.option_values[index] for sku in skus if index < len(sku.option_values)))
     return Axis(name, tuple(_pick(value, index, skus, chosen, left, page_url) for value in values))
 
 
-def _pick(
-    value: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mapping[int, int], page_url: str
-) -> Pick:
+def _pick(value: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mapping[int, int], page_url: str) -> Pick:
     """Choosing a value keeps as many of the other options as there is a SKU for, one in stock first."""
 
     def closeness(sku: Sku) -> tuple[int, bool]:

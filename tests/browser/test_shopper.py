@@ -161,7 +161,16 @@ def test_a_question_comes_before_what_cannot_be_undone(visitor: Arrive, shirt: P
 
 def test_english_is_whole_on_every_open_page(visitor: Arrive, shirt: Product) -> None:
     reader = visitor(DESK, language="en-GB")
-    for path in ("/", "/c/", "/c/wear/", "/search/?q=nothing", f"/p/{shirt.number}/", "/cart/", "/sign-in/", "/register/"):
+    for path in (
+        "/",
+        "/c/",
+        "/c/wear/",
+        "/search/?q=nothing",
+        f"/p/{shirt.number}/",
+        "/cart/",
+        "/sign-in/",
+        "/register/",
+    ):
         page = reader.open(path)
         ours = page.evaluate(
             "[...document.querySelectorAll('button, label, h2, nav a, [aria-label]')]"

@@ -31,9 +31,7 @@ def su(client: Client) -> User:
 
 
 def lines(user: User) -> list[tuple[str, int, bool]]:
-    return [
-        (line.sku.product.title, line.quantity, line.is_selected) for line in cart_of(CartOwner(user=user))
-    ]
+    return [(line.sku.product.title, line.quantity, line.is_selected) for line in cart_of(CartOwner(user=user))]
 
 
 def sku(goods: Product) -> str:
@@ -42,9 +40,7 @@ def sku(goods: Product) -> str:
 
 def test_putting_in_without_script_says_so_and_goes_back(client: Client, su: User, tea: Product) -> None:
     page = f"http://testserver/p/{tea.number}/"
-    response = client.post(
-        "/cart/put-in/", {"sku": sku(tea), "quantity": "2"}, HTTP_REFERER=page, **CHINESE
-    )
+    response = client.post("/cart/put-in/", {"sku": sku(tea), "quantity": "2"}, HTTP_REFERER=page, **CHINESE)
     assert response.headers["Location"] == page
     assert lines(su) == [("云岭红茶", 2, True)]
     assert "已加入购物车" in client.get("/cart/", **CHINESE).content.decode()

@@ -71,7 +71,7 @@ def test_orders_by_state(client: Client, su: User, tea: Product, zhou_s: Order) 
     ]
     assert listed(client, "nonsense") == listed(client)
     counts = html_of(client, "/orders/counts/")
-    assert re.findall(r'nav-badge[^>]*>(\d+)<', counts) == ["1", "1", "1", "1"]
+    assert re.findall(r"nav-badge[^>]*>(\d+)<", counts) == ["1", "1", "1", "1"]
 
 
 def test_order_page_shows_sum_parcels_and_history(client: Client, su: User, tea: Product) -> None:
@@ -169,9 +169,7 @@ def test_wrong_answers_are_told_beside_their_fields(client: Client, su: User, te
     address = f"/orders/{order.number}/lines/1/after-sale/"
     html = client.post(address, {"kind": "steal", "reason": "", "quantity": "9"}, **CHINESE).content.decode()
     assert html.count("field-error") == 2
-    html = client.post(
-        address, {"kind": "refund_only", "reason": "other", "quantity": "9"}, **CHINESE
-    ).content.decode()
+    html = client.post(address, {"kind": "refund_only", "reason": "other", "quantity": "9"}, **CHINESE).content.decode()
     assert "请选择 0 到 1 件" in html
     not_a_picture = BytesIO(b"<svg onload=alert(1)>")
     not_a_picture.name = "x.png"

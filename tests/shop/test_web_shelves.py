@@ -53,10 +53,7 @@ def shirt(options: Sequence[tuple[str, str]], *, sold_out: Sequence[tuple[str, s
 
 
 def picks(choice: shelf.Choice) -> list[tuple[str, list[tuple[str, bool, bool]]]]:
-    return [
-        (axis.name, [(pick.label, pick.is_chosen, pick.is_gone) for pick in axis.picks])
-        for axis in choice.axes
-    ]
+    return [(axis.name, [(pick.label, pick.is_chosen, pick.is_gone) for pick in axis.picks]) for axis in choice.axes]
 
 
 def test_home_shows_what_is_on_sale_newest_first(client: Client) -> None:
@@ -201,9 +198,7 @@ def test_both_languages_are_whole(client: Client) -> None:
     assert ">Categories<" in page(client, "/c/")
 
 
-def test_lists_take_a_fixed_number_of_statements(
-    client: Client, django_assert_num_queries: object
-) -> None:
+def test_lists_take_a_fixed_number_of_statements(client: Client, django_assert_num_queries: object) -> None:
     world.product(world.yunling(), "茶 0")
     page(client, "/")
     with django_assert_num_queries(4) as first:  # type: ignore[operator]

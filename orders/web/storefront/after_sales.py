@@ -25,7 +25,6 @@ from shop.web.access import CustomerRequest, customer_only, is_part, show_refusa
 from shop.web.product_page import more_url
 from shop.web.shelf import stored_picture, stretch
 
-
 WITHDRAWABLE = (AfterSaleState.OPENED, AfterSaleState.AGREED, AfterSaleState.ESCALATED)
 
 
@@ -73,9 +72,7 @@ def after_sale_new(request: CustomerRequest, number: str, line: int) -> HttpResp
     left = order_line.quantity - order_line.refunded_quantity
     first = {"quantity": left, "kind": kinds[0][0] if kinds else "", "reason": AfterSale.Reason.NO_REASON}
     sent = request.method == "POST"
-    form = AfterSaleForm(
-        request.POST if sent else None, request.FILES if sent else None, kinds=kinds, initial=first
-    )
+    form = AfterSaleForm(request.POST if sent else None, request.FILES if sent else None, kinds=kinds, initial=first)
     if sent and form.is_valid():
         try:
             case = flow.open_aftersale(

@@ -71,9 +71,7 @@ def put_in(request: HttpRequest) -> HttpResponse:
     if not is_part(request):
         messages.success(request, _("It is in your cart."))
         return redirect(back_url(request, reverse("cart")))
-    response = render(
-        request, "components/toast.html", {"text": _("It is in your cart."), "level": "success"}
-    )
+    response = render(request, "components/toast.html", {"text": _("It is in your cart."), "level": "success"})
     response.headers["HX-Trigger"] = "cart-changed"
     return response
 
@@ -81,7 +79,7 @@ def put_in(request: HttpRequest) -> HttpResponse:
 @require_POST
 def buy_now(request: HttpRequest) -> HttpResponse:
     """Go to the checkout with one SKU, leaving the cart alone."""
-    query = {
+    query: dict[str, str | int] = {
         "sku": request.POST.get("sku", "")[:16],
         "quantity": quantity_of(request),
         "store": request.POST.get("store", "")[:24],
@@ -93,9 +91,7 @@ def buy_now(request: HttpRequest) -> HttpResponse:
 def set_quantity(request: HttpRequest, sku: str) -> HttpResponse:
     """Change how many of a SKU."""
     try:
-        cart.set_quantity(
-            owner=cart_owner(request), sku_number=sku, quantity=quantity_of(request), now=timezone.now()
-        )
+        cart.set_quantity(owner=cart_owner(request), sku_number=sku, quantity=quantity_of(request), now=timezone.now())
     except DomainError as error:
         return tell_refusal(request, error, reverse("cart"))
     return _show(request)

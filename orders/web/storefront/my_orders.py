@@ -95,9 +95,7 @@ def order_counts(request: CustomerRequest) -> HttpResponse:
 def my_order(request: CustomerRequest, number: str) -> HttpResponse:
     """One order: where it is, what it cost, what can be done."""
     order = lifecycle.order_of(request.user, number)
-    parts = list(
-        order.supplier_orders.select_related("supplier").prefetch_related("lines__product").order_by("pk")
-    )
+    parts = list(order.supplier_orders.select_related("supplier").prefetch_related("lines__product").order_by("pk"))
     shipments = order.shipments.prefetch_related("lines__order_line", "events").order_by("pk")
     page = order_page(
         order,

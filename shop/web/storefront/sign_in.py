@@ -44,7 +44,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(safe_next(request, reverse("home")))
     way = "password" if request.GET.get("way") == "password" else "code"
-    context = {"way": way, "next": safe_next(request, "")}
+    context: dict[str, object] = {"way": way, "next": safe_next(request, "")}
     if way == "password":
         return _by_password(request, context)
     return _by_code(request, context)
@@ -113,9 +113,7 @@ def register(request: HttpRequest) -> HttpResponse:
     return _form_page(request, "storefront/register.html", form, {"next": safe_next(request, "")})
 
 
-def _form_page(
-    request: HttpRequest, template: str, form: object, context: dict[str, object]
-) -> HttpResponse:
+def _form_page(request: HttpRequest, template: str, form: object, context: dict[str, object]) -> HttpResponse:
     return render(request, template, {"form": form, **context})
 
 

@@ -16,8 +16,7 @@ def _points(values: Sequence[int], width: float, height: float, top: int) -> lis
     """Return the middle of each value's column, the highest possible value at the upper edge."""
     step = width / len(values)
     return [
-        (round(step * (place + 0.5), 1), round(height - height * value / top, 1))
-        for place, value in enumerate(values)
+        (round(step * (place + 0.5), 1), round(height - height * value / top, 1)) for place, value in enumerate(values)
     ]
 
 
