@@ -22,8 +22,8 @@ from distributors.stores import actions as stores
 from distributors.stores.listings import list_product
 from distributors.stores.models import Listing, Store
 from distributors.stores.queries import store_of
-from orders.checkout.place import place_order
 from orders.checkout.items import Item
+from orders.checkout.place import place_order
 from orders.lifecycle.models import Order
 from shop.accounts import actions as accounts
 from shop.accounts.addresses import save_address
@@ -78,9 +78,7 @@ def now() -> datetime:
 def person(name: str) -> User:
     """Return somebody with an account; the named ones have fixed phones, all the same password."""
     found = User.objects.filter(name=name).first()
-    return found or accounts.register(
-        phone=PHONES.get(name) or next(_phones), password=PASSWORD, name=name
-    )
+    return found or accounts.register(phone=PHONES.get(name) or next(_phones), password=PASSWORD, name=name)
 
 
 def customer(name: str = "苏 Su", *, region_code: str = XIHU) -> User:
@@ -125,13 +123,12 @@ def supplier(
     fee_bp: int = 0,
 ) -> Supplier:
     """Return an active supplier that delivers: ¥8 for the first piece, ¥2 for each further one, free
-    from ¥199; not to Tibet."""
+    from ¥199; not to Tibet.
+    """
     found = Supplier.objects.filter(code=code).first()
     if found is not None:
         return found
-    made = suppliers.create(
-        name=name, code=code, contract=contract, fee_bp=fee_bp, owner=person(owner)
-    )
+    made = suppliers.create(name=name, code=code, contract=contract, fee_bp=fee_bp, owner=person(owner))
     suppliers.approve(supplier=made, actor=STAFF, at=now())
     freight(made)
     return made
@@ -144,9 +141,7 @@ def yunling() -> Supplier:
 
 def yangshan() -> Supplier:
     """Return 阳山果园, paid the sale less 5 % fee and the commissions."""
-    return supplier(
-        "阳山果园", code="yangshan", owner="阳叔 Yang", contract=Supplier.Contract.COMMISSION, fee_bp=500
-    )
+    return supplier("阳山果园", code="yangshan", owner="阳叔 Yang", contract=Supplier.Contract.COMMISSION, fee_bp=500)
 
 
 def freight(
@@ -211,9 +206,7 @@ def product(
         at=at,
     )
     for sku in made.skus.all():
-        price(
-            sku, supply_fen=supply_fen, retail_fen=retail_fen, floor_fen=floor_fen, ceiling_fen=ceiling_fen
-        )
+        price(sku, supply_fen=supply_fen, retail_fen=retail_fen, floor_fen=floor_fen, ceiling_fen=ceiling_fen)
         if pieces:
             receive(sku, pieces)
     made.refresh_from_db()
@@ -379,4 +372,3 @@ def place(
         expected_payable_fen=None,
         now=at or now(),
     )
-

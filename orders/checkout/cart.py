@@ -7,6 +7,7 @@ price: what it shows is worked out anew from the server's rows each time.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet, Sum
@@ -132,9 +133,7 @@ def cart_view(owner: CartOwner, *, now: datetime) -> CartView:
     return view_of(rows, found)
 
 
-def put_in(
-    *, owner: CartOwner, sku_number: str, quantity: int, store_code: str = "", now: datetime
-) -> int:
+def put_in(*, owner: CartOwner, sku_number: str, quantity: int, store_code: str = "", now: datetime) -> int:
     """Put pieces of a SKU in, on top of those that are there; return how many there are now.
 
     ``store_code`` is the store it was seen in; one that is not open counts as none. Two statements.
@@ -207,7 +206,7 @@ def take_bought(*, user: User, pieces: Mapping[int, int]) -> None:
     Lines she did not choose stay, and so do pieces she added while she was buying.
     """
     ordered = sorted(pieces.items())
-    facts = {
+    facts: dict[str, Any] = {
         "user_id": user.pk,
         "skus": [sku_id for sku_id, _quantity in ordered],
         "quantities": [quantity for _sku_id, quantity in ordered],
@@ -234,7 +233,8 @@ def merge_carts(*, visitor_key: str, user: User, now: datetime) -> int:
         if theirs is None:
             return 0
         mine = {line.sku_id: line for line in own.lines.all()}
-        changed, added = [], []
+        changed: list[CartLine] = []
+        added: list[CartLine] = []
         for line in theirs.lines.order_by("-pk"):
             kept = mine.get(line.sku_id)
             if kept is not None:

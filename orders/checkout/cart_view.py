@@ -77,9 +77,7 @@ def view_of(rows: Mapping[str, CartLine], found: Quote) -> CartView:
         )
         for group in found.groups
     )
-    bought = [
-        line for group in groups for line in group.lines if line.is_selected and line.problem is None
-    ]
+    bought = [line for group in groups for line in group.lines if line.is_selected and line.problem is None]
     return CartView(
         groups=groups,
         goods_fen=sum(line.goods_fen for line in bought),

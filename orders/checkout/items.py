@@ -37,9 +37,7 @@ def check_items(items: Sequence[Item]) -> tuple[Item, ...]:
     Raises ``Invalid``; its field says which item: ``items.0.quantity``.
     """
     if not 1 <= len(items) <= LINES_MAX:
-        raise Invalid(
-            _("Choose 1 to %(max)d different goods at a time.") % {"max": LINES_MAX}, field="items"
-        )
+        raise Invalid(_("Choose 1 to %(max)d different goods at a time.") % {"max": LINES_MAX}, field="items")
     for index, item in enumerate(items):
         check_quantity(item.quantity, field=f"items.{index}.quantity")
     return tuple(items)

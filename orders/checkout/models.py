@@ -12,9 +12,7 @@ from shop.catalogue.models import Sku
 class Cart(models.Model):
     """A customer's cart, or a visitor's until she signs in."""
 
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="cart"
-    )
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="cart")
     # The hash of the visitor key in the cookie.
     visitor_hash = models.CharField(max_length=64, null=True, blank=True, unique=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -24,8 +22,7 @@ class Cart(models.Model):
         verbose_name_plural = _("carts")
         constraints = [
             models.CheckConstraint(
-                condition=Q(user__isnull=False, visitor_hash=None)
-                | Q(user=None, visitor_hash__isnull=False),
+                condition=Q(user__isnull=False, visitor_hash=None) | Q(user=None, visitor_hash__isnull=False),
                 name="cart_has_one_owner",
             )
         ]
@@ -51,9 +48,7 @@ class CartLine(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["cart", "sku"], name="cart_sku_once"),
-            models.CheckConstraint(
-                condition=Q(quantity__gte=1, quantity__lte=999), name="cart_quantity"
-            ),
+            models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=999), name="cart_quantity"),
         ]
 
     def __str__(self) -> str:

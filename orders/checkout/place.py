@@ -83,9 +83,7 @@ def place_order(
 def _note(note: str) -> str:
     clean = note.strip()
     if len(clean) > NOTE_LENGTH_MAX or "\x00" in clean:
-        raise Invalid(
-            _("A note has at most %(max)d characters.") % {"max": NOTE_LENGTH_MAX}, field="note"
-        )
+        raise Invalid(_("A note has at most %(max)d characters.") % {"max": NOTE_LENGTH_MAX}, field="note")
     return clean
 
 
@@ -100,9 +98,7 @@ def _refuse_troubles(found: Quote) -> None:
         code = problems[0].code if len(codes) == 1 else None
         raise NotPlaceable(message, field="items", code=code, extra={"problems": facts})
     if found.payable_fen <= 0:
-        raise NotPlaceable(
-            _("There is nothing to pay, so this cannot be ordered here."), code="nothing_to_pay"
-        )
+        raise NotPlaceable(_("There is nothing to pay, so this cannot be ordered here."), code="nothing_to_pay")
 
 
 def _facts(problem: Problem) -> dict[str, str | int | None]:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from distributors.commissions.queries import rates_for
-from distributors.links.queries import credit_facts
 from django.utils.translation import gettext_lazy as _
 
+from distributors.commissions.queries import rates_for
 from distributors.commissions.rules import NO_RATES, Rates, RuleFacts
 from distributors.links.attribution import Credit, CreditFacts, credit
+from distributors.links.queries import credit_facts
 from orders.checkout.items import Item, check_items, pieces_by_sku
 from orders.checkout.queries import goods_of
 from orders.checkout.rules import Goods, Problem, line_money, problem_of, unit_price_of
@@ -44,10 +44,10 @@ def quote(
     goods = [_known(found, index, item) for index, item in enumerate(checked)]
     troubles = _troubles(checked, goods)
     facts = _credit_facts(user, visitor_key, goods, now)
-    credits = credit(facts=facts)
-    rates = rates_for(_rule_facts(goods, credits, facts), now)
+    credited = credit(facts=facts)
+    rates = rates_for(_rule_facts(goods, credited, facts), now)
     lines = [
-        _line(number, item, one, credits[number], rates.get(number, NO_RATES), facts, troubles.get(number))
+        _line(number, item, one, credited[number], rates.get(number, NO_RATES), facts, troubles.get(number))
         for number, (item, one) in enumerate(zip(checked, goods, strict=True), start=1)
     ]
     freight = _freight(lines, region_code)
@@ -58,26 +58,18 @@ def quote(
 
 def _known(found: Mapping[str, Goods], index: int, item: Item) -> Goods:
     if item.sku_number not in found:
-        raise NotFound(
-            _("There is no such article. Take it out of the order."), field=f"items.{index}.sku_number"
-        )
+        raise NotFound(_("There is no such article. Take it out of the order."), field=f"items.{index}.sku_number")
     return found[item.sku_number]
 
 
 def _troubles(items: Sequence[Item], goods: Sequence[Goods]) -> dict[int, Problem]:
     """Return each troubled line's problem; pieces of one SKU on several lines count together."""
-    wanted = pieces_by_sku(
-        (one.sku_id, item.quantity) for item, one in zip(items, goods, strict=True)
-    )
-    found = {
-        number: problem_of(one, wanted=wanted[one.sku_id]) for number, one in enumerate(goods, start=1)
-    }
+    wanted = pieces_by_sku((one.sku_id, item.quantity) for item, one in zip(items, goods, strict=True))
+    found = {number: problem_of(one, wanted=wanted[one.sku_id]) for number, one in enumerate(goods, start=1)}
     return {number: problem for number, problem in found.items() if problem is not None}
 
 
-def _credit_facts(
-    user: User | None, visitor_key: str, goods: Sequence[Goods], now: datetime
-) -> CreditFacts:
+def _credit_facts(user: User | None, visitor_key: str, goods: Sequence[Goods], now: datetime) -> CreditFacts:
     facts = credit_facts(
         user=user,
         visitor_key=visitor_key,
@@ -88,13 +80,11 @@ def _credit_facts(
     return replace(facts, lines=lines)
 
 
-def _rule_facts(
-    goods: Sequence[Goods], credits: Mapping[int, Credit], facts: CreditFacts
-) -> list[RuleFacts]:
+def _rule_facts(goods: Sequence[Goods], credited: Mapping[int, Credit], facts: CreditFacts) -> list[RuleFacts]:
     """Return what the rates of each credited line are chosen by; nobody's sale needs none."""
     chosen = []
     for number, one in enumerate(goods, start=1):
-        store_id = credits[number].store_id
+        store_id = credited[number].store_id
         if store_id is not None:
             chosen.append(
                 RuleFacts(
@@ -170,14 +160,10 @@ def _freight(lines: Sequence[QuoteLine], region_code: str | None) -> dict[int, F
         )
         for supplier_id, own in by_supplier(lines).items()
     ]
-    return freight_for(
-        supplier_parcels=[parcel for parcel in parcels if parcel.items], region_code=region_code
-    )
+    return freight_for(supplier_parcels=[parcel for parcel in parcels if parcel.items], region_code=region_code)
 
 
-def _undeliverable(
-    lines: Sequence[QuoteLine], freight: Mapping[int, FreightQuote] | None
-) -> list[Problem]:
+def _undeliverable(lines: Sequence[QuoteLine], freight: Mapping[int, FreightQuote] | None) -> list[Problem]:
     if freight is None:
         return []
     text = _("%(supplier)s does not deliver to this address. Choose another one, or take its goods out.")

@@ -141,9 +141,7 @@ def line_money(
     goods_fen = unit_fen * quantity
     discount_fen = 0
     if is_self_purchase:
-        discount_fen = self_purchase_discount_fen(
-            paid_fen=goods_fen, supplier_fen=kept_fen(goods_fen), rates=rates
-        )
+        discount_fen = self_purchase_discount_fen(paid_fen=goods_fen, supplier_fen=kept_fen(goods_fen), rates=rates)
     paid_fen = goods_fen - discount_fen
     split = split_line(
         paid_fen=paid_fen,

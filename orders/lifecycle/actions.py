@@ -42,11 +42,12 @@ class RefundTooLarge(Conflict):
 
 def _columns(model: type[models.Model], *, without: Iterable[str]) -> list[str]:
     left_out = {"id", *without}
-    return [field.column for field in model._meta.concrete_fields if field.column not in left_out]
+    names = (str(field.column) for field in model._meta.concrete_fields)  # noqa: SLF001 - documented by Django
+    return [name for name in names if name not in left_out]
 
 
 def _values(row: models.Model, columns: Iterable[str]) -> dict[str, Any]:
-    by_column = {field.column: field.attname for field in row._meta.concrete_fields}
+    by_column = {field.column: field.attname for field in row._meta.concrete_fields}  # noqa: SLF001
     return {column: getattr(row, by_column[column]) for column in columns}
 
 
@@ -70,7 +71,7 @@ SELECT placed.id, parts.id, {", ".join(f"(r.line).{name}" for name in _LINE)}
 FROM placed, jsonb_to_recordset(%s::jsonb) AS r(supplier_id bigint, line lifecycle_orderline)
 JOIN parts USING (supplier_id)
 RETURNING order_id
-"""
+"""  # noqa: S608 - column names of our own models
 
 
 def create_order(*, draft: OrderDraft) -> Order:
@@ -97,7 +98,7 @@ def create_order(*, draft: OrderDraft) -> Order:
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [json.dumps(value, default=_encode) for value in parameters])
         (order.pk,) = cursor.fetchone()
-    order._state.adding = False
+    order._state.adding = False  # noqa: SLF001 - it is stored, though not by save()
     return order
 
 
@@ -158,9 +159,7 @@ def mark_paid(*, order: Order, paid_fen: int, actor: str, at: datetime) -> None:
             code="wrong_amount",
             extra={"payable_fen": order.payable_fen, "paid_fen": paid_fen},
         )
-    move(
-        order, OrderState.PAID, actor=actor, at=at, changes={"paid_fen": paid_fen, "paid_at": at}
-    )
+    move(order, OrderState.PAID, actor=actor, at=at, changes={"paid_fen": paid_fen, "paid_at": at})
     _move_parts(order, SupplierOrderState.WAITING, SupplierOrderState.TO_SHIP, actor=actor, at=at)
 
 
@@ -173,9 +172,7 @@ def mark_cancelled(*, order: Order, reason: str, actor: str, at: datetime) -> No
         _move_parts(order, state, SupplierOrderState.CLOSED, actor=actor, at=at, reason=reason[:300])
 
 
-def mark_shipped(
-    *, supplier_order: SupplierOrder, auto_receive_at: datetime, actor: str, at: datetime
-) -> None:
+def mark_shipped(*, supplier_order: SupplierOrder, auto_receive_at: datetime, actor: str, at: datetime) -> None:
     """Note that the first parcel left. Raises ``Conflict`` unless it was to be shipped."""
     move(
         supplier_order,
@@ -279,9 +276,9 @@ def add_refund(
     for part_id, amount_fen in sorted(by_part.items()):
         _add_to_part(order, part_id, amount_fen, freight.get(part_id, 0))
     total_fen = sum(amounts)
-    changed = Order.objects.filter(
-        pk=order.pk, refunded_fen__lte=F("paid_fen") - total_fen
-    ).update(refunded_fen=F("refunded_fen") + total_fen)
+    changed = Order.objects.filter(pk=order.pk, refunded_fen__lte=F("paid_fen") - total_fen).update(
+        refunded_fen=F("refunded_fen") + total_fen
+    )
     if changed != 1:
         raise _too_large()
     order.refunded_fen += total_fen
@@ -300,9 +297,7 @@ def _locked(orders: models.QuerySet[Order]) -> Order:
     return rows[0]
 
 
-def _move_parts(
-    order: Order, source: str, to: str, *, actor: str, at: datetime, reason: str = ""
-) -> None:
+def _move_parts(order: Order, source: str, to: str, *, actor: str, at: datetime, reason: str = "") -> None:
     parts = SupplierOrder.objects.filter(order=order, state=source).values_list("pk", flat=True)
     move_many(SupplierOrder, list(parts), source=source, to=to, actor=actor, at=at, reason=reason)
 
@@ -337,6 +332,4 @@ def _add_to_part(order: Order, part_id: int, amount_fen: int, freight_fen: int) 
 
 
 def _too_large() -> RefundTooLarge:
-    return RefundTooLarge(
-        _("More would go back than was paid. Reload the page to see what is left.")
-    )
+    return RefundTooLarge(_("More would go back than was paid. Reload the page to see what is left."))

@@ -63,9 +63,7 @@ class Order(models.Model):
                 & Q(payable_fen__gt=0, discount_fen__gte=0, freight_fen__gte=0),
                 name="order_payable_adds_up",
             ),
-            models.CheckConstraint(
-                condition=Q(paid_fen__in=[0, F("payable_fen")]), name="order_paid_all_or_nothing"
-            ),
+            models.CheckConstraint(condition=Q(paid_fen__in=[0, F("payable_fen")]), name="order_paid_all_or_nothing"),
             models.CheckConstraint(
                 condition=Q(refunded_fen__gte=0, refunded_fen__lte=F("paid_fen")),
                 name="order_refunds_within_paid",
@@ -84,9 +82,7 @@ class SupplierOrder(models.Model):
     number = models.CharField(max_length=32, unique=True, default=new_supplier_order_number)
     order = models.ForeignKey(Order, models.PROTECT, related_name="supplier_orders")
     supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="supplier_orders")
-    state = models.CharField(
-        _("state"), max_length=12, choices=SupplierOrderState, default=SupplierOrderState.WAITING
-    )
+    state = models.CharField(_("state"), max_length=12, choices=SupplierOrderState, default=SupplierOrderState.WAITING)
     goods_fen = models.BigIntegerField(_("goods (fen)"))
     discount_fen = models.BigIntegerField(_("discount (fen)"), default=0)
     freight_fen = models.BigIntegerField(_("freight (fen)"), default=0)

@@ -1,5 +1,6 @@
 """What can be asked about orders. Each question starts from its owner; lists are newest first, so pages
-follow the id; parts and lines come along in a fixed number of statements."""
+follow the id; parts and lines come along in a fixed number of statements.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

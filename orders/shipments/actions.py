@@ -29,7 +29,7 @@ class NotShippable(Conflict):
 
 
 class ShippedAlready(Conflict):
-    """This tracking number was entered before."""
+    """The tracking number was entered before."""
 
     code = "shipped_already"
 
@@ -48,9 +48,7 @@ def create_shipment(
     :class:`NotShippable`, :class:`ShippedAlready`, ``NothingToShip``, ``Conflict`` beyond 15.
     """
     carrier = clean_text(carrier, field="carrier", longest=CARRIER_LENGTH_MAX)
-    tracking_number = clean_text(
-        tracking_number, field="tracking_number", longest=TRACKING_NUMBER_LENGTH_MAX
-    )
+    tracking_number = clean_text(tracking_number, field="tracking_number", longest=TRACKING_NUMBER_LENGTH_MAX)
     with transaction.atomic():
         # The lock makes parcels of one supplier order leave one after the other.
         part = lock_rows(SupplierOrder.objects.filter(pk=supplier_order.pk))[0]
@@ -58,9 +56,7 @@ def create_shipment(
             raise NotShippable(_("This order cannot be sent: it is not paid, on hold, or over."))
         parcels = Shipment.objects.filter(supplier_order=part)
         if parcels.filter(carrier=carrier, tracking_number=tracking_number).exists():
-            raise ShippedAlready(
-                _("You entered this tracking number for this order before."), field="tracking_number"
-            )
+            raise ShippedAlready(_("You entered this tracking number for this order before."), field="tracking_number")
         if parcels.count() >= PARCELS_MAX:
             raise Conflict(_("An order has at most %(max)d parcels.") % {"max": PARCELS_MAX})
         contents = check_contents(quantities, left=left_to_ship(part))

@@ -26,9 +26,7 @@ class Shipment(models.Model):
         verbose_name = _("shipment")
         verbose_name_plural = _("shipments")
         constraints = [
-            models.UniqueConstraint(
-                fields=["supplier_order", "carrier", "tracking_number"], name="shipment_once"
-            )
+            models.UniqueConstraint(fields=["supplier_order", "carrier", "tracking_number"], name="shipment_once")
         ]
 
     def __str__(self) -> str:
@@ -65,9 +63,7 @@ class TrackingEvent(models.Model):
         verbose_name = _("tracking event")
         verbose_name_plural = _("tracking events")
         ordering = ["-at", "-pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["shipment", "at", "text"], name="tracking_event_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["shipment", "at", "text"], name="tracking_event_once")]
 
     def __str__(self) -> str:
         return self.text

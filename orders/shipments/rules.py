@@ -26,16 +26,11 @@ def still_to_ship(
 
     Pieces given back before they were sent need no parcel.
     """
-    left = {
-        line: quantity - max(refunded.get(line, 0), 0) - shipped.get(line, 0)
-        for line, quantity in ordered.items()
-    }
+    left = {line: quantity - max(refunded.get(line, 0), 0) - shipped.get(line, 0) for line, quantity in ordered.items()}
     return {line: quantity for line, quantity in left.items() if quantity > 0}
 
 
-def check_contents(
-    quantities: Mapping[int, int] | None, *, left: Mapping[int, int]
-) -> dict[int, int]:
+def check_contents(quantities: Mapping[int, int] | None, *, left: Mapping[int, int]) -> dict[int, int]:
     """Return what goes into a parcel by line number; None stands for everything that is left.
 
     Raises ``Invalid`` (quantities) for unknown lines and odd numbers, :class:`NothingToShip`.
@@ -51,8 +46,7 @@ def check_contents(
             )
         if quantity > left.get(line, 0):
             raise NothingToShip(
-                _("Line %(line)s has %(left)d pieces left to send.")
-                % {"line": line, "left": left.get(line, 0)},
+                _("Line %(line)s has %(left)d pieces left to send.") % {"line": line, "left": left.get(line, 0)},
                 field="quantities",
                 extra={"line": line, "left": left.get(line, 0)},
             )

@@ -2,14 +2,35 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from shop.freight.models import FreightRule, FreightTemplate, ProductFreight
+from shop.freight.models import FreightRule, FreightTemplate
 from shop.freight.rules import FreightQuote, Rule, Template, join_quotes, match, quote
-from shop.regions.queries import with_ancestors
+from shop.regions.queries import unknown_place
+from shop.regions.rules import is_code, lineage
 from shop.suppliers.models import Supplier
+
+# Every template that could count, with the products that follow it by name and its rules for the place
+# and what lies around it; whether the place is known stands in every row, so there is always one.
+_PRICE_LISTS = """
+SELECT EXISTS (SELECT FROM regions_region WHERE code = %(place)s),
+    t.id, t.supplier_id, t.name, t.basis, t.is_default,
+    ARRAY(SELECT f.product_id FROM freight_productfreight f
+          WHERE f.template_id = t.id AND f.product_id = ANY(%(products)s::bigint[])),
+    r.region_code, r.is_deliverable, r.first_units, r.first_fen, r.continued_units, r.continued_fen,
+    r.free_above_fen
+FROM (VALUES (1)) AS always(one)
+LEFT JOIN freight_freighttemplate t
+    ON (t.is_default AND t.supplier_id = ANY(%(suppliers)s::bigint[]))
+    OR t.id IN (SELECT f.template_id FROM freight_productfreight f
+                WHERE f.product_id = ANY(%(products)s::bigint[]))
+LEFT JOIN freight_freightrule r ON r.template_id = t.id AND r.region_code = ANY(%(places)s)
+ORDER BY t.id, r.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +52,41 @@ class Parcel:
 
 
 def freight_for(*, supplier_parcels: Sequence[Parcel], region_code: str) -> dict[int, FreightQuote]:
-    """Return what delivery costs by supplier id. Four statements, whatever the parcels.
+    """Return what delivery costs by supplier id. One statement, whatever the parcels.
 
     Goods that follow different templates are priced by each template for its own goods; the
     free-above amount compares with what is paid for those. A supplier without a template does not
     deliver. Raises ``NotFound`` (field ``region_code``) for an unknown place.
     """
-    lineage = [place.code for place in with_ancestors(region_code)]
-    product_ids = {item.product_id for parcel in supplier_parcels for item in parcel.items}
-    chosen = dict(ProductFreight.objects.filter(product_id__in=product_ids).values_list("product_id", "template_id"))
-    suppliers = [parcel.supplier_id for parcel in supplier_parcels]
-    templates = FreightTemplate.objects.filter(
-        Q(pk__in=chosen.values()) | Q(supplier_id__in=suppliers, is_default=True)
-    )
-    rows = {template.pk: template for template in templates}
-    defaults = {template.supplier_id: template.pk for template in rows.values() if template.is_default}
-    rules: dict[int, list[Rule]] = {pk: [] for pk in rows}
-    for row in FreightRule.objects.filter(template_id__in=rows, region_code__in=["", *lineage]):
-        rules[row.template_id].append(rule_of(row))
-    facts = {pk: Template(template.name, template.basis, match(rules[pk], lineage)) for pk, template in rows.items()}
+    steps = lineage(region_code) if is_code(region_code) else []
+    wanted: dict[str, Any] = {
+        "suppliers": [parcel.supplier_id for parcel in supplier_parcels],
+        "products": sorted({item.product_id for parcel in supplier_parcels for item in parcel.items}),
+        "place": region_code,
+        "places": ["", *steps],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PRICE_LISTS, wanted)
+        rows = cursor.fetchall()
+    if not steps or not rows[0][0]:
+        raise unknown_place()
+    chosen: dict[int, int] = {}
+    defaults: dict[int, int] = {}
+    rules: dict[int, list[Rule]] = {}
+    heads: dict[int, tuple[str, str]] = {}
+    for _known, template_id, supplier_id, name, basis, is_default, own, *rule in rows:
+        if template_id is None:
+            continue
+        heads[template_id] = (name, basis)
+        chosen |= dict.fromkeys(own, template_id)
+        if is_default:
+            defaults[supplier_id] = template_id
+        if rule[0] is not None:
+            rules.setdefault(template_id, []).append(Rule(*rule))
+    facts = {
+        template_id: Template(name, basis, match(rules.get(template_id, []), steps))
+        for template_id, (name, basis) in heads.items()
+    }
     return {parcel.supplier_id: _parcel_quote(parcel, chosen, defaults, facts) for parcel in supplier_parcels}
 
 

@@ -12,7 +12,7 @@ def region(code: str) -> Region:
     """Return a place. Raises ``NotFound`` (field ``region_code``)."""
     found = Region.objects.filter(code=code).first()
     if found is None:
-        raise _unknown()
+        raise unknown_place()
     return found
 
 
@@ -29,7 +29,7 @@ def with_ancestors(code: str) -> list[Region]:
     steps = lineage(code) if is_code(code) else []
     found = list(Region.objects.filter(code__in=steps).order_by("level"))
     if not found or found[-1].code != code:
-        raise _unknown()
+        raise unknown_place()
     return found
 
 
@@ -46,7 +46,8 @@ def names(code: str) -> str:
     return join_names(place.name for place in with_ancestors(code))
 
 
-def _unknown() -> NotFound:
+def unknown_place() -> NotFound:
+    """Return the refusal of a code that is no place we know."""
     return NotFound(
         _("This place is not in the list. Choose province, city and county again."),
         field="region_code",

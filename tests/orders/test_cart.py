@@ -62,9 +62,7 @@ def test_carts_of_different_people_and_visitors_are_apart(su, visitor, tea):
 
     assert (contents(su), contents(visitor), contents(zhou)) == ({"云岭白茶": 1}, {"云岭白茶": 2}, {})
     with pytest.raises(NotFound):
-        cart.set_quantity(
-            owner=zhou, sku_number=world.sku_of(tea).number, quantity=2, now=world.now()
-        )
+        cart.set_quantity(owner=zhou, sku_number=world.sku_of(tea).number, quantity=2, now=world.now())
 
 
 def test_a_visitor_without_a_key_has_no_cart(tea):
@@ -94,9 +92,7 @@ def test_odd_quantities_are_refused(su, tea, quantity):
     assert contents(su) == {}
     put(su, tea, 1)
     with pytest.raises(Invalid):
-        cart.set_quantity(
-            owner=su, sku_number=world.sku_of(tea).number, quantity=quantity, now=world.now()
-        )
+        cart.set_quantity(owner=su, sku_number=world.sku_of(tea).number, quantity=quantity, now=world.now())
     assert contents(su) == {"云岭白茶": 1}
 
 
@@ -114,9 +110,7 @@ def test_999_pieces_and_no_more(su):
 
 
 def test_100_goods_and_no_more(su):
-    many = world.product(
-        world.yunling(), "百味茶", options=[f"味 {place}" for place in range(101)]
-    )
+    many = world.product(world.yunling(), "百味茶", options=[f"味 {place}" for place in range(101)])
     skus = list(many.skus.order_by("position"))
     for sku in skus[:100]:
         put(su, sku)
@@ -265,9 +259,7 @@ def test_a_visitors_cart_comes_along_at_sign_in(su, visitor, tea):
 
 
 def test_merging_stops_at_100_goods_and_keeps_the_newest(su, visitor):
-    many = world.product(
-        world.yunling(), "百味茶", options=[f"味 {place}" for place in range(110)]
-    )
+    many = world.product(world.yunling(), "百味茶", options=[f"味 {place}" for place in range(110)])
     skus = list(many.skus.order_by("position"))
     for sku in skus[:95]:
         put(su, sku)
@@ -297,9 +289,7 @@ def test_signing_in_with_an_empty_cart_does_nothing(su):
 def test_a_closed_store_counts_as_none(su, tea):
     store = world.ahe()
     world.own_price(store, tea, 8_800)
-    world.stores.suspend(
-        distributor=store.distributor, actor=world.STAFF, reason="asked to", now=world.now()
-    )
+    world.stores.suspend(distributor=store.distributor, actor=world.STAFF, reason="asked to", now=world.now())
     put(su, tea, 1, store)
 
     line = cart.cart_view(su, now=world.now()).lines[0]

@@ -88,10 +88,7 @@ def test_putting_in_from_two_tabs_loses_nothing():
     sku = world.sku_of(tea).number
 
     all_at_once(
-        [
-            lambda: put_in(owner=CartOwner(user=su), sku_number=sku, quantity=1, now=world.now())
-            for _tab in range(8)
-        ]
+        [lambda: put_in(owner=CartOwner(user=su), sku_number=sku, quantity=1, now=world.now()) for _tab in range(8)]
     )
 
     assert [line.quantity for line in cart_of(CartOwner(user=su))] == [8]

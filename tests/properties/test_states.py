@@ -14,11 +14,7 @@ from shop.states.machine import StateConflict, move
 from shop.states.models import StateChange
 from tests import world
 
-EDGES = [
-    (Order, ORDER, source, target)
-    for source in OrderState.values
-    for target in OrderState.values
-] + [
+EDGES = [(Order, ORDER, source, target) for source in OrderState.values for target in OrderState.values] + [
     (SupplierOrder, SUPPLIER_ORDER, source, target)
     for source in SupplierOrderState.values
     for target in SupplierOrderState.values

@@ -9,172 +9,359 @@ import orders.lifecycle.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalogue', '0001_initial'),
-        ('stores', '0001_initial'),
-        ('suppliers', '0001_initial'),
+        ("catalogue", "0001_initial"),
+        ("stores", "0001_initial"),
+        ("suppliers", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=orders.lifecycle.models.new_order_number, max_length=32, unique=True)),
-                ('state', models.CharField(choices=[('placed', 'waiting for payment'), ('paid', 'paid'), ('completed', 'completed'), ('cancelled', 'cancelled'), ('refunded', 'refunded')], default='placed', max_length=12, verbose_name='state')),
-                ('goods_fen', models.BigIntegerField(verbose_name='goods (fen)')),
-                ('discount_fen', models.BigIntegerField(default=0, verbose_name='discount (fen)')),
-                ('freight_fen', models.BigIntegerField(default=0, verbose_name='freight (fen)')),
-                ('payable_fen', models.BigIntegerField(verbose_name='payable (fen)')),
-                ('paid_fen', models.BigIntegerField(default=0, verbose_name='paid (fen)')),
-                ('refunded_fen', models.BigIntegerField(default=0, verbose_name='refunded (fen)')),
-                ('recipient_name', models.CharField(max_length=40, verbose_name='recipient')),
-                ('recipient_phone', models.CharField(max_length=20, verbose_name='phone')),
-                ('region_code', models.CharField(max_length=16, verbose_name='region')),
-                ('region_names', models.CharField(max_length=120, verbose_name='region names')),
-                ('address_detail', models.CharField(max_length=120, verbose_name='street and house')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
-                ('placed_at', models.DateTimeField(verbose_name='placed at')),
-                ('expires_at', models.DateTimeField(verbose_name='expires at')),
-                ('paid_at', models.DateTimeField(blank=True, null=True, verbose_name='paid at')),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True, verbose_name='cancelled at')),
-                ('cancel_reason', models.CharField(blank=True, max_length=120, verbose_name='why it was cancelled')),
-                ('completed_at', models.DateTimeField(blank=True, null=True, verbose_name='completed at')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "number",
+                    models.CharField(default=orders.lifecycle.models.new_order_number, max_length=32, unique=True),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("placed", "waiting for payment"),
+                            ("paid", "paid"),
+                            ("completed", "completed"),
+                            ("cancelled", "cancelled"),
+                            ("refunded", "refunded"),
+                        ],
+                        default="placed",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("goods_fen", models.BigIntegerField(verbose_name="goods (fen)")),
+                ("discount_fen", models.BigIntegerField(default=0, verbose_name="discount (fen)")),
+                ("freight_fen", models.BigIntegerField(default=0, verbose_name="freight (fen)")),
+                ("payable_fen", models.BigIntegerField(verbose_name="payable (fen)")),
+                ("paid_fen", models.BigIntegerField(default=0, verbose_name="paid (fen)")),
+                ("refunded_fen", models.BigIntegerField(default=0, verbose_name="refunded (fen)")),
+                ("recipient_name", models.CharField(max_length=40, verbose_name="recipient")),
+                ("recipient_phone", models.CharField(max_length=20, verbose_name="phone")),
+                ("region_code", models.CharField(max_length=16, verbose_name="region")),
+                ("region_names", models.CharField(max_length=120, verbose_name="region names")),
+                ("address_detail", models.CharField(max_length=120, verbose_name="street and house")),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note")),
+                ("placed_at", models.DateTimeField(verbose_name="placed at")),
+                ("expires_at", models.DateTimeField(verbose_name="expires at")),
+                ("paid_at", models.DateTimeField(blank=True, null=True, verbose_name="paid at")),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="cancelled at")),
+                ("cancel_reason", models.CharField(blank=True, max_length=120, verbose_name="why it was cancelled")),
+                ("completed_at", models.DateTimeField(blank=True, null=True, verbose_name="completed at")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
             },
         ),
         migrations.CreateModel(
-            name='SupplierOrder',
+            name="SupplierOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=orders.lifecycle.models.new_supplier_order_number, max_length=32, unique=True)),
-                ('state', models.CharField(choices=[('waiting', 'waiting for payment'), ('held', 'held'), ('to_ship', 'to ship'), ('shipped', 'shipped'), ('received', 'received'), ('completed', 'completed'), ('closed', 'closed')], default='waiting', max_length=12, verbose_name='state')),
-                ('goods_fen', models.BigIntegerField(verbose_name='goods (fen)')),
-                ('discount_fen', models.BigIntegerField(default=0, verbose_name='discount (fen)')),
-                ('freight_fen', models.BigIntegerField(default=0, verbose_name='freight (fen)')),
-                ('payable_fen', models.BigIntegerField(verbose_name='payable (fen)')),
-                ('refunded_fen', models.BigIntegerField(default=0, verbose_name='refunded (fen)')),
-                ('freight_refunded_fen', models.BigIntegerField(default=0, verbose_name='freight refunded (fen)')),
-                ('placed_at', models.DateTimeField(verbose_name='placed at')),
-                ('shipped_at', models.DateTimeField(blank=True, null=True, verbose_name='shipped at')),
-                ('auto_receive_at', models.DateTimeField(blank=True, null=True, verbose_name='auto receipt at')),
-                ('received_at', models.DateTimeField(blank=True, null=True, verbose_name='received at')),
-                ('completed_at', models.DateTimeField(blank=True, null=True, verbose_name='completed at')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='supplier_orders', to='lifecycle.order')),
-                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='supplier_orders', to='suppliers.supplier')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "number",
+                    models.CharField(
+                        default=orders.lifecycle.models.new_supplier_order_number, max_length=32, unique=True
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting for payment"),
+                            ("held", "held"),
+                            ("to_ship", "to ship"),
+                            ("shipped", "shipped"),
+                            ("received", "received"),
+                            ("completed", "completed"),
+                            ("closed", "closed"),
+                        ],
+                        default="waiting",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("goods_fen", models.BigIntegerField(verbose_name="goods (fen)")),
+                ("discount_fen", models.BigIntegerField(default=0, verbose_name="discount (fen)")),
+                ("freight_fen", models.BigIntegerField(default=0, verbose_name="freight (fen)")),
+                ("payable_fen", models.BigIntegerField(verbose_name="payable (fen)")),
+                ("refunded_fen", models.BigIntegerField(default=0, verbose_name="refunded (fen)")),
+                ("freight_refunded_fen", models.BigIntegerField(default=0, verbose_name="freight refunded (fen)")),
+                ("placed_at", models.DateTimeField(verbose_name="placed at")),
+                ("shipped_at", models.DateTimeField(blank=True, null=True, verbose_name="shipped at")),
+                ("auto_receive_at", models.DateTimeField(blank=True, null=True, verbose_name="auto receipt at")),
+                ("received_at", models.DateTimeField(blank=True, null=True, verbose_name="received at")),
+                ("completed_at", models.DateTimeField(blank=True, null=True, verbose_name="completed at")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="supplier_orders",
+                        to="lifecycle.order",
+                    ),
+                ),
+                (
+                    "supplier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="supplier_orders",
+                        to="suppliers.supplier",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'supplier order',
-                'verbose_name_plural': 'supplier orders',
+                "verbose_name": "supplier order",
+                "verbose_name_plural": "supplier orders",
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line', models.PositiveSmallIntegerField(verbose_name='line')),
-                ('title', models.CharField(max_length=120, verbose_name='title')),
-                ('option_text', models.CharField(blank=True, max_length=120, verbose_name='options')),
-                ('image', models.CharField(blank=True, max_length=200)),
-                ('quantity', models.PositiveIntegerField(verbose_name='quantity')),
-                ('unit_fen', models.BigIntegerField(verbose_name='unit price (fen)')),
-                ('supply_unit_fen', models.BigIntegerField(verbose_name='unit supply price (fen)')),
-                ('discount_fen', models.BigIntegerField(default=0, verbose_name='discount (fen)')),
-                ('paid_fen', models.BigIntegerField(verbose_name='paid (fen)')),
-                ('supplier_fen', models.BigIntegerField(verbose_name="supplier's part (fen)")),
-                ('pool_fen', models.BigIntegerField(verbose_name='pool (fen)')),
-                ('refunded_quantity', models.PositiveIntegerField(default=0, verbose_name='refunded quantity')),
-                ('refunded_fen', models.BigIntegerField(default=0, verbose_name='refunded (fen)')),
-                ('level1_bp', models.PositiveIntegerField(default=0, verbose_name='level 1 (bp)')),
-                ('level2_bp', models.PositiveIntegerField(default=0, verbose_name='level 2 (bp)')),
-                ('level1_fen', models.BigIntegerField(default=0, verbose_name='level 1 (fen)')),
-                ('level2_fen', models.BigIntegerField(default=0, verbose_name='level 2 (fen)')),
-                ('rule_number', models.CharField(blank=True, max_length=20, verbose_name='rule')),
-                ('credit_reason', models.CharField(blank=True, max_length=32, verbose_name='attribution')),
-                ('credit_evidence', models.JSONField(blank=True, default=dict)),
-                ('return_days', models.PositiveSmallIntegerField(verbose_name='return window (days)')),
-                ('received_at', models.DateTimeField(blank=True, null=True, verbose_name='received at')),
-                ('window_ends_at', models.DateTimeField(blank=True, null=True, verbose_name='return window ends')),
-                ('completed_at', models.DateTimeField(blank=True, null=True, verbose_name='completed at')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='lifecycle.order')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.product')),
-                ('referrer_store', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stores.store')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.sku')),
-                ('store', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stores.store')),
-                ('supplier_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='lifecycle.supplierorder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("line", models.PositiveSmallIntegerField(verbose_name="line")),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
+                ("option_text", models.CharField(blank=True, max_length=120, verbose_name="options")),
+                ("image", models.CharField(blank=True, max_length=200)),
+                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
+                ("unit_fen", models.BigIntegerField(verbose_name="unit price (fen)")),
+                ("supply_unit_fen", models.BigIntegerField(verbose_name="unit supply price (fen)")),
+                ("discount_fen", models.BigIntegerField(default=0, verbose_name="discount (fen)")),
+                ("paid_fen", models.BigIntegerField(verbose_name="paid (fen)")),
+                ("supplier_fen", models.BigIntegerField(verbose_name="supplier's part (fen)")),
+                ("pool_fen", models.BigIntegerField(verbose_name="pool (fen)")),
+                ("refunded_quantity", models.PositiveIntegerField(default=0, verbose_name="refunded quantity")),
+                ("refunded_fen", models.BigIntegerField(default=0, verbose_name="refunded (fen)")),
+                ("level1_bp", models.PositiveIntegerField(default=0, verbose_name="level 1 (bp)")),
+                ("level2_bp", models.PositiveIntegerField(default=0, verbose_name="level 2 (bp)")),
+                ("level1_fen", models.BigIntegerField(default=0, verbose_name="level 1 (fen)")),
+                ("level2_fen", models.BigIntegerField(default=0, verbose_name="level 2 (fen)")),
+                ("rule_number", models.CharField(blank=True, max_length=20, verbose_name="rule")),
+                ("credit_reason", models.CharField(blank=True, max_length=32, verbose_name="attribution")),
+                ("credit_evidence", models.JSONField(blank=True, default=dict)),
+                ("return_days", models.PositiveSmallIntegerField(verbose_name="return window (days)")),
+                ("received_at", models.DateTimeField(blank=True, null=True, verbose_name="received at")),
+                ("window_ends_at", models.DateTimeField(blank=True, null=True, verbose_name="return window ends")),
+                ("completed_at", models.DateTimeField(blank=True, null=True, verbose_name="completed at")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="lifecycle.order"
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="catalogue.product"
+                    ),
+                ),
+                (
+                    "referrer_store",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="stores.store",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="catalogue.sku"
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="stores.store",
+                    ),
+                ),
+                (
+                    "supplier_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="lifecycle.supplierorder"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order line',
-                'verbose_name_plural': 'order lines',
-                'ordering': ['order', 'line'],
+                "verbose_name": "order line",
+                "verbose_name_plural": "order lines",
+                "ordering": ["order", "line"],
             },
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['user', '-id'], name='lifecycle_o_user_id_9c1d45_idx'),
+            model_name="order",
+            index=models.Index(fields=["user", "-id"], name="lifecycle_o_user_id_9c1d45_idx"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['user', 'state', '-id'], name='lifecycle_o_user_id_11e830_idx'),
+            model_name="order",
+            index=models.Index(fields=["user", "state", "-id"], name="lifecycle_o_user_id_11e830_idx"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('payable_fen', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('goods_fen'), '-', models.F('discount_fen')), '+', models.F('freight_fen'))), ('discount_fen__gte', 0), ('freight_fen__gte', 0), ('payable_fen__gt', 0)), name='order_payable_adds_up'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "payable_fen",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("goods_fen"), "-", models.F("discount_fen")
+                            ),
+                            "+",
+                            models.F("freight_fen"),
+                        ),
+                    ),
+                    ("discount_fen__gte", 0),
+                    ("freight_fen__gte", 0),
+                    ("payable_fen__gt", 0),
+                ),
+                name="order_payable_adds_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('paid_fen__in', [0, models.F('payable_fen')])), name='order_paid_all_or_nothing'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("paid_fen__in", [0, models.F("payable_fen")])), name="order_paid_all_or_nothing"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_fen__gte', 0), ('refunded_fen__lte', models.F('paid_fen'))), name='order_refunds_within_paid'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("refunded_fen__gte", 0), ("refunded_fen__lte", models.F("paid_fen"))),
+                name="order_refunds_within_paid",
+            ),
         ),
         migrations.AddIndex(
-            model_name='supplierorder',
-            index=models.Index(fields=['supplier', 'state', '-id'], name='lifecycle_s_supplie_7f6406_idx'),
+            model_name="supplierorder",
+            index=models.Index(fields=["supplier", "state", "-id"], name="lifecycle_s_supplie_7f6406_idx"),
         ),
         migrations.AddConstraint(
-            model_name='supplierorder',
-            constraint=models.UniqueConstraint(fields=('order', 'supplier'), name='order_one_part_per_supplier'),
+            model_name="supplierorder",
+            constraint=models.UniqueConstraint(fields=("order", "supplier"), name="order_one_part_per_supplier"),
         ),
         migrations.AddConstraint(
-            model_name='supplierorder',
-            constraint=models.CheckConstraint(condition=models.Q(('payable_fen', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('goods_fen'), '-', models.F('discount_fen')), '+', models.F('freight_fen')))), name='supplier_order_payable_adds_up'),
+            model_name="supplierorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "payable_fen",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("goods_fen"), "-", models.F("discount_fen")
+                            ),
+                            "+",
+                            models.F("freight_fen"),
+                        ),
+                    )
+                ),
+                name="supplier_order_payable_adds_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='supplierorder',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_fen__gte', 0), ('refunded_fen__lte', models.F('payable_fen')), ('freight_refunded_fen__gte', 0), ('freight_refunded_fen__lte', models.F('freight_fen'))), name='supplier_order_refunds_within'),
+            model_name="supplierorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("refunded_fen__gte", 0),
+                    ("refunded_fen__lte", models.F("payable_fen")),
+                    ("freight_refunded_fen__gte", 0),
+                    ("freight_refunded_fen__lte", models.F("freight_fen")),
+                ),
+                name="supplier_order_refunds_within",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.UniqueConstraint(fields=('order', 'line'), name='order_line_number_once'),
+            model_name="orderline",
+            constraint=models.UniqueConstraint(fields=("order", "line"), name="order_line_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='order_line_at_least_one'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(condition=models.Q(("quantity__gte", 1)), name="order_line_at_least_one"),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('paid_fen', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('unit_fen'), '*', models.F('quantity')), '-', models.F('discount_fen'))), ('discount_fen__gte', 0), ('paid_fen__gte', 0)), name='order_line_paid_adds_up'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "paid_fen",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("unit_fen"), "*", models.F("quantity")
+                            ),
+                            "-",
+                            models.F("discount_fen"),
+                        ),
+                    ),
+                    ("discount_fen__gte", 0),
+                    ("paid_fen__gte", 0),
+                ),
+                name="order_line_paid_adds_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('pool_fen', django.db.models.expressions.CombinedExpression(models.F('paid_fen'), '-', models.F('supplier_fen'))), ('level1_fen__gte', 0), ('level2_fen__gte', 0), ('supplier_fen__gte', 0), ('pool_fen__gte', django.db.models.expressions.CombinedExpression(models.F('level1_fen'), '+', models.F('level2_fen')))), name='order_line_within_pool'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "pool_fen",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("paid_fen"), "-", models.F("supplier_fen")
+                        ),
+                    ),
+                    ("level1_fen__gte", 0),
+                    ("level2_fen__gte", 0),
+                    ("supplier_fen__gte", 0),
+                    (
+                        "pool_fen__gte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("level1_fen"), "+", models.F("level2_fen")
+                        ),
+                    ),
+                ),
+                name="order_line_within_pool",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_quantity__lte', models.F('quantity')), ('refunded_fen__gte', 0), ('refunded_fen__lte', models.F('paid_fen'))), name='order_line_refunds_within'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("refunded_quantity__lte", models.F("quantity")),
+                    ("refunded_fen__gte", 0),
+                    ("refunded_fen__lte", models.F("paid_fen")),
+                ),
+                name="order_line_refunds_within",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('referrer_store', None), models.Q(('store', models.F('referrer_store')), _negated=True), _connector='OR'), name='order_line_two_stores'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("referrer_store", None),
+                    models.Q(("store", models.F("referrer_store")), _negated=True),
+                    _connector="OR",
+                ),
+                name="order_line_two_stores",
+            ),
         ),
     ]
