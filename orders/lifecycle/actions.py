@@ -54,7 +54,7 @@ def _values(row: models.Model, columns: Iterable[str]) -> dict[str, Any]:
 _ORDER = _columns(Order, without=())
 _PART = _columns(SupplierOrder, without=("order_id",))
 _LINE = _columns(OrderLine, without=("order_id", "supplier_order_id"))
-# Booleans aside, JSON keeps every type of these columns; the tables' own row types turn it back.
+# The values travel as JSON; the tables' own row types turn them back.
 _INSERT = f"""
 WITH placed AS (
     INSERT INTO lifecycle_order ({", ".join(_ORDER)})

@@ -1,7 +1,6 @@
 """The record of what was bought. Amounts and names are copies: later changes do not reach them."""
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -128,6 +127,7 @@ class OrderLine(models.Model):
     sku = models.ForeignKey(Sku, models.PROTECT, related_name="+")
     title = models.CharField(_("title"), max_length=120)
     option_text = models.CharField(_("options"), max_length=120, blank=True)
+    # The storage name of the product's picture as it was.
     image = models.CharField(max_length=200, blank=True)
     quantity = models.PositiveIntegerField(_("quantity"))
     unit_fen = models.BigIntegerField(_("unit price (fen)"))
@@ -188,8 +188,3 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}/{self.line}"
-
-    @property
-    def picture(self) -> str:
-        """The address of the product's picture as it was, "" when it had none."""
-        return default_storage.url(self.image) if self.image else ""
