@@ -13,7 +13,7 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from distributors.payouts import actions as payouts
+from distributors.payouts import sending
 from distributors.payouts.models import Withdrawal
 from orders.flow import reversal
 from orders.flow.payment import query_payment
@@ -100,7 +100,7 @@ def mend(*, difference: Difference, gateway_name: str, now: datetime) -> bool:
         answer = gateway_named(gateway_name).query_refund(number)
         outcome = reversal.confirm_refund(gateway_name=gateway_name, state=answer, now=now)
         return outcome != reversal.NOTED or answer.state in _FAILED["refund"]
-    payouts.settle_unknown(number=number, now=now)
+    sending.settle_unknown(number=number, now=now)
     return True
 
 
@@ -147,7 +147,9 @@ def _ours(
         held["refund", number] = _Ours(fen, state == "succeeded", state == "failed")
     transfers = Withdrawal.objects.filter(gateway=gateway_name, number__in=numbers["transfer"])
     for number, fen, tax, state in transfers.values_list("number", "amount_fen", "tax_fen", "state"):
-        held["transfer", number] = _Ours(fen - tax, state == "paid", state == "failed")
+        held["transfer", number] = _Ours(
+            fen - tax, state == "paid", state in ("failed", "cancelled")
+        )
     return held
 
 
