@@ -103,14 +103,14 @@ def claw_back(
     """
     require_transaction()
     rows = lock_rows(
-        Commission.objects.filter(
-            order_number=order_number, line__in=list(refunded_fen_by_line)
-        ).select_related("store")
+        Commission.objects.filter(order_number=order_number, line__in=list(refunded_fen_by_line)).select_related(
+            "store"
+        )
     )
     done = set(
-        ClawBack.objects.filter(
-            commission__order_number=order_number, refund_number=refund_number
-        ).values_list("commission_id", flat=True)
+        ClawBack.objects.filter(commission__order_number=order_number, refund_number=refund_number).values_list(
+            "commission_id", flat=True
+        )
     )
     frozen: dict[str, int] = defaultdict(int)
     settled: dict[str, int] = defaultdict(int)
@@ -152,8 +152,7 @@ def _claw_back_posting(
 ) -> list[Posting]:
     clearing = chart.clearing(order_number)
     entries = [
-        Entry(debit=chart.store_frozen(code), credit=clearing, amount_fen=fen)
-        for code, fen in sorted(frozen.items())
+        Entry(debit=chart.store_frozen(code), credit=clearing, amount_fen=fen) for code, fen in sorted(frozen.items())
     ] + [
         Entry(
             debit=chart.store_available(code),
@@ -169,27 +168,17 @@ def _claw_back_posting(
     return [Posting(chart.JournalKind.COMMISSION_CLAWED_BACK, order_number, key, entries)]
 
 
-def hold(
-    *, order_number: str, line: int, reason: str, at: datetime, actor: str = "system"
-) -> int:
+def hold(*, order_number: str, line: int, reason: str, at: datetime, actor: str = "system") -> int:
     """Keep a line's frozen commissions from being settled while a case is open; return how many."""
-    return _move_line(
-        order_number, line, CommissionState.FROZEN, CommissionState.HELD, reason, at, actor
-    )
+    return _move_line(order_number, line, CommissionState.FROZEN, CommissionState.HELD, reason, at, actor)
 
 
-def release_hold(
-    *, order_number: str, line: int, reason: str, at: datetime, actor: str = "system"
-) -> int:
+def release_hold(*, order_number: str, line: int, reason: str, at: datetime, actor: str = "system") -> int:
     """Let held commissions of a line go on towards settlement; return how many."""
-    return _move_line(
-        order_number, line, CommissionState.HELD, CommissionState.FROZEN, reason, at, actor
-    )
+    return _move_line(order_number, line, CommissionState.HELD, CommissionState.FROZEN, reason, at, actor)
 
 
-def _move_line(
-    order_number: str, line: int, source: str, to: str, reason: str, at: datetime, actor: str
-) -> int:
+def _move_line(order_number: str, line: int, source: str, to: str, reason: str, at: datetime, actor: str) -> int:
     rows = Commission.objects.filter(order_number=order_number, line=line, state=source)
     moved = move_many(
         Commission,
@@ -263,10 +252,7 @@ def settle_due(*, limit: int, now: datetime) -> int:
             earned[user_id] += left_fen
         post_many(postings=postings, at=now)
         notify_all(
-            notices=[
-                Notice(user_id, "commission_settled", {"amount_fen": fen})
-                for user_id, fen in earned.items()
-            ],
+            notices=[Notice(user_id, "commission_settled", {"amount_fen": fen}) for user_id, fen in earned.items()],
             at=now,
         )
     return len(rows)

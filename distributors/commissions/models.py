@@ -43,9 +43,7 @@ class CommissionRule(models.Model):
     funding = models.CharField(_("funding"), max_length=10, choices=Funding, default=Funding.MARGIN)
     # 1, 2, 3 … for rules that supersede one another.
     version = models.PositiveIntegerField(_("version"), default=1)
-    supersedes = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="superseded_by"
-    )
+    supersedes = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="superseded_by")
     effective_from = models.DateTimeField(_("effective from"))
     effective_until = models.DateTimeField(_("effective until"), null=True, blank=True)
     created_by = models.CharField(_("created by"), max_length=64, blank=True)
@@ -86,9 +84,7 @@ class Commission(models.Model):
     rate_bp = models.PositiveIntegerField(_("rate (bp)"))
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     clawed_back_fen = models.BigIntegerField(_("clawed back (fen)"), default=0)
-    state = models.CharField(
-        _("state"), max_length=12, choices=CommissionState, default=CommissionState.FROZEN
-    )
+    state = models.CharField(_("state"), max_length=12, choices=CommissionState, default=CommissionState.FROZEN)
     rule_number = models.CharField(_("rule"), max_length=20, blank=True)
     accrued_at = models.DateTimeField(_("accrued at"))
     # When the line's return window has passed; unknown until it is received.
@@ -99,13 +95,9 @@ class Commission(models.Model):
         verbose_name = _("commission")
         verbose_name_plural = _("commissions")
         constraints = [
-            models.UniqueConstraint(
-                fields=["order_number", "line", "level"], name="commissions_once_per_level"
-            ),
+            models.UniqueConstraint(fields=["order_number", "line", "level"], name="commissions_once_per_level"),
             # Nobody is her own referrer: a store earns from a line at one level.
-            models.UniqueConstraint(
-                fields=["order_number", "line", "store"], name="commissions_one_level_each"
-            ),
+            models.UniqueConstraint(fields=["order_number", "line", "store"], name="commissions_one_level_each"),
             models.CheckConstraint(condition=Q(level__in=[1, 2]), name="commissions_two_levels"),
             models.CheckConstraint(
                 condition=Q(amount_fen__gt=0, amount_fen__lte=F("base_fen")), name="commissions_amount"
@@ -126,9 +118,7 @@ class Commission(models.Model):
         ]
         indexes = [
             models.Index(fields=["store", "-id"]),
-            models.Index(
-                fields=["due_at", "id"], condition=Q(state="frozen"), name="commissions_frozen_due"
-            ),
+            models.Index(fields=["due_at", "id"], condition=Q(state="frozen"), name="commissions_frozen_due"),
         ]
 
     def __str__(self) -> str:
@@ -157,9 +147,7 @@ class ClawBack(models.Model):
         verbose_name = _("claw-back")
         verbose_name_plural = _("claw-backs")
         constraints = [
-            models.UniqueConstraint(
-                fields=["commission", "refund_number"], name="commissions_claw_back_once"
-            ),
+            models.UniqueConstraint(fields=["commission", "refund_number"], name="commissions_claw_back_once"),
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="commissions_claw_back_some"),
         ]
 

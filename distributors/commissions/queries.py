@@ -69,7 +69,7 @@ def rates_for(facts: Iterable[RuleFacts], now: datetime) -> dict[int, Rates]:
         return {}
     wanted: dict[str, set[str]] = {}
     for line in lines:
-        for scope, key in line.keys():
+        for scope, key in line.scopes():
             wanted.setdefault(scope, set()).add(key)
     named = Q(pk__in=[])
     for scope, keys in wanted.items():
@@ -103,9 +103,7 @@ def rule_fact(rule: CommissionRule) -> RuleFact:
     )
 
 
-def explain(
-    *, order_number: str, line: int | None = None, store: Store | None = None
-) -> list[Explanation]:
+def explain(*, order_number: str, line: int | None = None, store: Store | None = None) -> list[Explanation]:
     """Return how an order's commissions came about and what became of them, by line and level.
 
     For one store's eyes give ``store``: then it sees its own only. Three statements.
@@ -194,8 +192,7 @@ def _explanation(row: Commission, rule: RuleFact | None) -> Explanation:
         clawed_back_fen=row.clawed_back_fen,
         left_fen=row.left_fen,
         claw_backs=tuple(
-            ClawBackFact(taken.refund_number, taken.amount_fen, taken.at)
-            for taken in row.claw_backs.all()
+            ClawBackFact(taken.refund_number, taken.amount_fen, taken.at) for taken in row.claw_backs.all()
         ),
         rule=rule,
         accrued_at=row.accrued_at,

@@ -145,9 +145,7 @@ def supersede_rule(
         if old.effective_until is not None and old.effective_until <= effective_from:
             raise Conflict(_("This rule has ended by then. Create a new one."), code="rule_ended")
         if effective_from < old.effective_from:
-            raise Invalid(
-                _("The next version cannot begin before this one."), field="effective_from"
-            )
+            raise Invalid(_("The next version cannot begin before this one."), field="effective_from")
         if effective_from < now - _GRACE:
             raise Invalid(_("A rule cannot begin in the past."), field="effective_from")
         paid_by = funding or old.funding
@@ -193,14 +191,12 @@ def end_rule(*, rule: CommissionRule, effective_until: datetime, now: datetime) 
     rule.effective_until = at
 
 
-def short_skus(
-    scope: str, scope_key: str, level1_bp: int, level2_bp: int, at: datetime
-) -> tuple[list[ShortSku], int]:
+def short_skus(scope: str, scope_key: str, level1_bp: int, level2_bp: int, at: datetime) -> tuple[list[ShortSku], int]:
     """Return the SKUs that could not pay such a rule at their retail price: the worst 20, and how many.
 
     A store's own price may be lower still; then the order itself cuts what does not fit. One statement.
     """
-    facts = {
+    facts: dict[str, str | int | datetime] = {
         "scope": scope,
         "key": scope_key,
         "level1": level1_bp,
@@ -215,9 +211,7 @@ def short_skus(
     return [ShortSku(*row[:5]) for row in rows], rows[0][5] if rows else 0
 
 
-def refuse_short(
-    scope: str, scope_key: str, level1_bp: int, level2_bp: int, at: datetime
-) -> None:
+def refuse_short(scope: str, scope_key: str, level1_bp: int, level2_bp: int, at: datetime) -> None:
     """Raise :class:`MarginTooSmall` when some affected SKU cannot pay the rates."""
     short, count = short_skus(scope, scope_key, level1_bp, level2_bp, at)
     if not count:

@@ -29,9 +29,7 @@ class RuleFact:
     version: int = 1
 
     def applies_at(self, now: datetime) -> bool:
-        return self.effective_from <= now and (
-            self.effective_until is None or now < self.effective_until
-        )
+        return self.effective_from <= now and (self.effective_until is None or now < self.effective_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class RuleFacts:
     grade: str = ""
     campaign: str = ""
 
-    def keys(self) -> list[tuple[str, str]]:
+    def scopes(self) -> list[tuple[str, str]]:
         """Return every (scope, key) whose rule could apply, the most specific first."""
         found = [
             ("campaign", self.campaign),
@@ -129,10 +127,8 @@ def choose_rule(rules: Iterable[RuleFact], facts: RuleFacts, now: datetime) -> R
     supplier, distributor grade, everything. Within one scope the newest start wins, then the highest
     version.
     """
-    rank = {key: place for place, key in enumerate(facts.keys())}
-    fitting = [
-        rule for rule in rules if (rule.scope, rule.scope_key) in rank and rule.applies_at(now)
-    ]
+    rank = {key: place for place, key in enumerate(facts.scopes())}
+    fitting = [rule for rule in rules if (rule.scope, rule.scope_key) in rank and rule.applies_at(now)]
     if not fitting:
         return None
     nearest = min(rank[rule.scope, rule.scope_key] for rule in fitting)
@@ -142,9 +138,7 @@ def choose_rule(rules: Iterable[RuleFact], facts: RuleFacts, now: datetime) -> R
     )
 
 
-def split_line(
-    *, paid_fen: int, supplier_fen: int, rates: Rates, has_level1: bool, has_level2: bool
-) -> LineSplit:
+def split_line(*, paid_fen: int, supplier_fen: int, rates: Rates, has_level1: bool, has_level2: bool) -> LineSplit:
     """Divide a line: level 1 and level 2 get their rate of what was paid, rounded down.
 
     The margin guard: both come out of the pool ``paid − supplier's part``; level 1 is served first
@@ -174,9 +168,7 @@ def self_purchase_discount_fen(*, paid_fen: int, supplier_fen: int, rates: Rates
     It is a price cut, not income. Split the line again with what she pays then: ``paid_fen`` less the
     discount, ``has_level1=False``.
     """
-    split = split_line(
-        paid_fen=paid_fen, supplier_fen=supplier_fen, rates=rates, has_level1=True, has_level2=False
-    )
+    split = split_line(paid_fen=paid_fen, supplier_fen=supplier_fen, rates=rates, has_level1=True, has_level2=False)
     return min(split.level1_fen, max(0, paid_fen - split.supplier_fen))
 
 

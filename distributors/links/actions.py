@@ -73,9 +73,7 @@ def create_link(
     if product is not None:
         product_for_sale(product.number)
     mine = ShareLink.objects.filter(store=store)
-    earlier = mine.filter(
-        target=target, product=product, channel=channel, label=clean, revoked_at=None
-    ).first()
+    earlier = mine.filter(target=target, product=product, channel=channel, label=clean, revoked_at=None).first()
     if earlier is not None:
         return earlier
     if mine.count() >= LINKS_MAX:
@@ -169,10 +167,7 @@ def store_carried(*, carried: Sequence[Carried], visitor_key: str, user: User | 
     were new; two statements when there are none.
     """
     tokens = {one.token for one in carried}
-    links = {
-        link.token: link
-        for link in ShareLink.objects.filter(token__in=tokens).select_related("store")
-    }
+    links = {link.token: link for link in ShareLink.objects.filter(token__in=tokens).select_related("store")}
     openings = []
     for one in carried:
         link = links.get(one.token)

@@ -102,10 +102,7 @@ def credit(*, facts: CreditFacts) -> dict[int, Credit]:
     newest_first = sorted(facts.touches, key=lambda touch: (touch.at, touch.number), reverse=True)
     touches = [(touch, _touch_flaw(touch, facts)) for touch in newest_first]
     bond_flaw = _bond_flaw(facts, own_store_id)
-    return {
-        line: _credit_line(product_id, facts, touches, bond_flaw, own_store_id)
-        for line, product_id in facts.lines
-    }
+    return {line: _credit_line(product_id, facts, touches, bond_flaw, own_store_id) for line, product_id in facts.lines}
 
 
 def _own_active_store(facts: CreditFacts) -> int | None:
@@ -239,9 +236,7 @@ def _evidence(
         )
     if reason == "own_store" and store_id is not None and winner is None:
         own = facts.stores[store_id].code
-        found.append(
-            {"what": "own_store", "store": own, "at": facts.now.isoformat(), "verdict": "won"}
-        )
+        found.append({"what": "own_store", "store": own, "at": facts.now.isoformat(), "verdict": "won"})
     return found
 
 

@@ -94,8 +94,10 @@ def bind_customer(
             raise Invalid(_("Nobody is her own customer."), field="user")
         live = _live(user.pk if user else None, visitor.pk if visitor else None)
         current = live[0] if live else None
-        if current is not None and now < current.valid_until and (
-            now < current.protected_until or current.store_id == store.pk
+        if (
+            current is not None
+            and now < current.valid_until
+            and (now < current.protected_until or current.store_id == store.pk)
         ):
             return current
         if current is not None:
@@ -122,9 +124,7 @@ def merge_visitor(*, visitor_key: str, user: User, now: datetime) -> bool:
         if theirs is None:
             return True
         owns = Store.objects.filter(pk=theirs.store_id, distributor__user=user).exists()
-        holder = stronger_bond(
-            mine=bond_fact(mine) if mine else None, visitors=bond_fact(theirs), now=now
-        )
+        holder = stronger_bond(mine=bond_fact(mine) if mine else None, visitors=bond_fact(theirs), now=now)
         if owns or holder != "visitors":
             Bond.objects.filter(pk=theirs.pk).update(ended_at=now)
             return True
@@ -137,9 +137,7 @@ def merge_visitor(*, visitor_key: str, user: User, now: datetime) -> bool:
 def _visitor(visitor_key: str, now: datetime) -> Visitor:
     """Return the visitor's locked row, made if there is none yet."""
     key_hash = token_hash(visitor_key)
-    Visitor.objects.bulk_create(
-        [Visitor(key_hash=key_hash, created_at=now)], ignore_conflicts=True
-    )
+    Visitor.objects.bulk_create([Visitor(key_hash=key_hash, created_at=now)], ignore_conflicts=True)
     (visitor,) = lock_rows(Visitor.objects.filter(key_hash=key_hash))
     return visitor
 
@@ -178,28 +176,24 @@ def _apply(touched: dict[Identity, list[TouchFact]]) -> int:
     user_ids = [key for kind, key in touched if kind == "user"]
     visitor_ids = [key for kind, key in touched if kind == "visitor"]
     rows = lock_rows(
-        Bond.objects.filter(
-            Q(user_id__in=user_ids) | Q(user=None, visitor_id__in=visitor_ids), ended_at=None
-        )
+        Bond.objects.filter(Q(user_id__in=user_ids) | Q(user=None, visitor_id__in=visitor_ids), ended_at=None)
     )
     live: dict[Identity, Bond] = {
-        ("user", row.user_id) if row.user_id else ("visitor", row.visitor_id or 0): row
-        for row in rows
+        ("user", row.user_id) if row.user_id else ("visitor", row.visitor_id or 0): row for row in rows
     }
     begun: list[Bond] = []
     ended: list[tuple[int, datetime]] = []
+    unsaved: set[Identity] = set()
     for who, touches in touched.items():
         for touch in touches:
             current = live.get(who)
-            fact = next_bond(
-                live=bond_fact(current) if current else None, touch=touch, terms=terms()
-            )
+            fact = next_bond(live=bond_fact(current) if current else None, touch=touch, terms=terms())
             if fact is None:
                 continue
-            if current is not None and current.pk is not None:
-                ended.append((current.pk, fact.started_at))
-            elif current is not None:
+            if current is not None and who in unsaved:
                 current.ended_at = fact.started_at
+            elif current is not None:
+                ended.append((current.pk, fact.started_at))
             kind, key = who
             bond = Bond(
                 user_id=key if kind == "user" else None,
@@ -207,6 +201,7 @@ def _apply(touched: dict[Identity, list[TouchFact]]) -> int:
                 **_columns(fact),
             )
             live[who] = bond
+            unsaved.add(who)
             begun.append(bond)
     _end(ended)
     # A rival that was faster has bound her already.

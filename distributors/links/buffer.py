@@ -5,7 +5,7 @@ buys carries her own openings in a signed cookie as well (see ``carry``), so no 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import redis
 import structlog
@@ -65,10 +65,10 @@ class _Rest:
     until = 0.0
 
 
-_clients: dict[str, "redis.Redis[bytes]"] = {}
+_clients: dict[str, redis.Redis] = {}
 
 
-def _client() -> "redis.Redis[bytes]":
+def _client() -> redis.Redis:
     url = settings.LINJIA_REDIS_URL
     if url not in _clients:
         _clients[url] = redis.Redis.from_url(
@@ -121,7 +121,7 @@ def batches(*, limit: int) -> Iterator[tuple[str, list[Opening]]]:
     """
     client = _client()
     for name in sorted(client.smembers(_FLUSHING)):
-        yield from _batch(name.decode())
+        yield from _batch(name.decode() if isinstance(name, bytes) else name)
     fresh = f"{_FLUSHING}:{new_token()}"
     if client.eval(_CLAIM, 3, _OPEN, _FLUSHING, fresh, min(limit, BATCH_MAX)):
         yield from _batch(fresh)
@@ -145,7 +145,7 @@ def _batch(name: str) -> Iterator[tuple[str, list[Opening]]]:
     yield name, openings
 
 
-def _read(texts: list[bytes]) -> list[Opening]:
+def _read(texts: Sequence[bytes | str]) -> list[Opening]:
     found = []
     for text in texts:
         try:

@@ -110,9 +110,7 @@ class ShareMiddleware:
             return []
         return unseal(text, visitor_hash=token_hash(key), max_age=_window())
 
-    def _carry(
-        self, response: HttpResponse, key: str, *, kept: list[Carried], touch: TouchFact | None
-    ) -> None:
+    def _carry(self, response: HttpResponse, key: str, *, kept: list[Carried], touch: TouchFact | None) -> None:
         if touch is None:
             return
         text = seal([*kept, carried(touch)], visitor_hash=token_hash(key))
@@ -167,9 +165,7 @@ def _has_signed_out(request: HttpRequest, had_session: bool) -> bool:
 
 def _is_unseen(request: HttpRequest) -> bool:
     """Whether nobody sees this page: a previewer draws it, or a browser fetches it in advance."""
-    hints = " ".join(
-        request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
-    ).lower()
+    hints = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")).lower()
     if "prefetch" in hints or "prerender" in hints or "preview" in hints:
         return True
     return is_machine(request.headers.get("User-Agent", ""))

@@ -52,9 +52,7 @@ class Visitor(models.Model):
     """A browser or device, known by a random key kept in its cookie (stored as a hash)."""
 
     key_hash = models.CharField(max_length=64, unique=True)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="visitors"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="visitors")
     created_at = models.DateTimeField()
     merged_at = models.DateTimeField(null=True, blank=True)
 
@@ -95,12 +93,8 @@ class Touch(models.Model):
 class Bond(models.Model):
     """A customer belongs to a store for a while: by account, or by visitor until she signs in."""
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="bonds"
-    )
-    visitor = models.ForeignKey(
-        Visitor, models.CASCADE, null=True, blank=True, related_name="bonds"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="bonds")
+    visitor = models.ForeignKey(Visitor, models.CASCADE, null=True, blank=True, related_name="bonds")
     store = models.ForeignKey(Store, models.PROTECT, related_name="bonds")
     started_at = models.DateTimeField(_("started at"))
     # Until then another store's link does not move the customer.
@@ -114,9 +108,7 @@ class Bond(models.Model):
         verbose_name = _("bond")
         verbose_name_plural = _("bonds")
         constraints = [
-            models.UniqueConstraint(
-                fields=["user"], condition=Q(ended_at=None), name="links_one_bond_per_user"
-            ),
+            models.UniqueConstraint(fields=["user"], condition=Q(ended_at=None), name="links_one_bond_per_user"),
             models.UniqueConstraint(
                 fields=["visitor"],
                 condition=Q(ended_at=None, user=None),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -91,19 +92,13 @@ def links_of(store: Store) -> QuerySet[ShareLink]:
 
 def link_of(store: Store, token: str) -> ShareLink:
     """Return one of the store's links, revoked or not. Raises ``NotFound`` for another's."""
-    link = (
-        ShareLink.objects.filter(store=store, token=token)
-        .select_related("store__distributor", "product")
-        .first()
-    )
+    link = ShareLink.objects.filter(store=store, token=token).select_related("store__distributor", "product").first()
     if link is None:
         raise NotFound(_("There is no such link among yours."), field="token")
     return link
 
 
-def credit_facts(
-    *, user: User | None, visitor_key: str, product_ids: Iterable[int], now: datetime
-) -> CreditFacts:
+def credit_facts(*, user: User | None, visitor_key: str, product_ids: Iterable[int], now: datetime) -> CreditFacts:
     """Return all that decides whose sale these products would be, for ``attribution.credit``.
 
     Three statements, and one question to Redis for what this visitor opened in the last second.
@@ -168,7 +163,7 @@ def visits_of_links(store: Store, tokens: Sequence[str], *, since: datetime) -> 
 def _touches(
     user_id: int | None, visitor_hash: str, products: list[int], *, since: datetime, now: datetime
 ) -> list[TouchFact]:
-    facts = {
+    facts: dict[str, Any] = {
         "since": since,
         "now": now,
         "products": products,
@@ -188,9 +183,7 @@ def _touches(
     return sorted(found.values(), key=lambda one: (one.at, one.number), reverse=True)
 
 
-def _belongs(
-    opening: Opening, user_id: int | None, products: list[int], *, since: datetime, now: datetime
-) -> bool:
+def _belongs(opening: Opening, user_id: int | None, products: list[int], *, since: datetime, now: datetime) -> bool:
     touch = opening.touch
     return (
         since < touch.at <= now

@@ -92,14 +92,10 @@ def next_bond(*, live: BondFact | None, touch: TouchFact, terms: BondTerms) -> B
             reason = "renewed" if live.store_id == touch.store_id else "moved"
     else:
         reason = "first_touch"
-    return bond_from(
-        touch.store_id, at=touch.at, terms=terms, reason=reason, touch_number=touch.number
-    )
+    return bond_from(touch.store_id, at=touch.at, terms=terms, reason=reason, touch_number=touch.number)
 
 
-def bond_from(
-    store_id: int, *, at: datetime, terms: BondTerms, reason: str, touch_number: str = ""
-) -> BondFact:
+def bond_from(store_id: int, *, at: datetime, terms: BondTerms, reason: str, touch_number: str = "") -> BondFact:
     """Return a bond that begins at ``at``; it is never protected longer than it is valid."""
     valid_until = at + terms.valid
     return BondFact(

@@ -80,9 +80,7 @@ def save_payout_account(*, store: Store, real_name: str, now: datetime) -> Payou
     name = checked_text(real_name, field="real_name", longest=NAME_LENGTH_MAX, shortest=2)
     openid = openid_of(store.distributor.user, settings.LINJIA_WECHAT_APP_ID)
     if openid is None:
-        raise Conflict(
-            _("Sign in with WeChat first: that is where you are paid."), code="no_wechat_identity"
-        )
+        raise Conflict(_("Sign in with WeChat first: that is where you are paid."), code="no_wechat_identity")
     try:
         with transaction.atomic():
             (distributor,) = lock_rows(Distributor.objects.filter(pk=store.distributor_id))
@@ -95,19 +93,13 @@ def save_payout_account(*, store: Store, real_name: str, now: datetime) -> Payou
                 Distributor.objects.filter(pk=distributor.pk).update(real_name=name)
             return _save_account(distributor, openid, name, now=now)
     except IntegrityError:
-        raise Conflict(
-            _("Another distributor is paid to this WeChat account."), code="payee_taken"
-        ) from None
+        raise Conflict(_("Another distributor is paid to this WeChat account."), code="payee_taken") from None
 
 
-def _save_account(
-    distributor: Distributor, openid: str, name: str, *, now: datetime
-) -> PayoutAccount:
+def _save_account(distributor: Distributor, openid: str, name: str, *, now: datetime) -> PayoutAccount:
     account = PayoutAccount.objects.filter(distributor=distributor).first()
     if account is None:
-        return PayoutAccount.objects.create(
-            distributor=distributor, openid=openid, real_name=name, changed_at=now
-        )
+        return PayoutAccount.objects.create(distributor=distributor, openid=openid, real_name=name, changed_at=now)
     if (account.openid, account.real_name) != (openid, name):
         account.openid, account.real_name, account.changed_at = openid, name, now
         account.cooling_until = now + timedelta(hours=settings.LINJIA_PAYOUT_COOLING_HOURS)
@@ -133,9 +125,7 @@ def request(*, store: Store, amount_fen: int, now: datetime) -> Withdrawal:
     with transaction.atomic():
         # One request of a store at a time: they are counted, and the payee is read.
         rows = lock_rows(
-            PayoutAccount.objects.filter(distributor_id=store.distributor_id).select_related(
-                "distributor__user"
-            )
+            PayoutAccount.objects.filter(distributor_id=store.distributor_id).select_related("distributor__user")
         )
         account = _usable(rows, now)
         day = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -154,8 +144,7 @@ def request(*, store: Store, amount_fen: int, now: datetime) -> Withdrawal:
         except InsufficientFunds:
             available_fen = balance_fen(chart.store_available(store.code))
             raise NotEnough(
-                _("You can withdraw ¥%(available)s at most.")
-                % {"available": format_yuan(available_fen)},
+                _("You can withdraw ¥%(available)s at most.") % {"available": format_yuan(available_fen)},
                 field="amount_fen",
                 extra={"available_fen": available_fen},
             ) from None
@@ -200,9 +189,7 @@ def approve(*, withdrawal: Withdrawal, actor: str, now: datetime, reason: str = 
     if actor.partition(":")[2] == store.distributor.user.number:
         raise NotAllowed(_("Somebody else must decide about your own withdrawal."))
     if store.distributor.state == DistributorState.BANNED and not reason.strip():
-        raise Invalid(
-            _("This distributor is banned. Say why the money is paid all the same."), field="reason"
-        )
+        raise Invalid(_("This distributor is banned. Say why the money is paid all the same."), field="reason")
     with transaction.atomic():
         move(
             withdrawal,
@@ -236,8 +223,6 @@ def reject(*, withdrawal: Withdrawal, actor: str, reason: str, now: datetime) ->
             },
         )
         give_back(withdrawal, at=now)
-        owner_id = Distributor.objects.values_list("user_id", flat=True).get(
-            store=withdrawal.store_id
-        )
+        owner_id = Distributor.objects.values_list("user_id", flat=True).get(store=withdrawal.store_id)
         facts = {"amount_fen": withdrawal.amount_fen, "reason": clean}
         notify(user_id=owner_id, kind="withdrawal_rejected", facts=facts, at=now)

@@ -33,11 +33,7 @@ def pay_out(withdrawal: Withdrawal, *, at: datetime) -> None:
         kind=chart.JournalKind.WITHDRAWAL_PAID,
         reference=withdrawal.number,
         key=f"withdrawal_paid:{withdrawal.number}",
-        entries=[
-            Entry(debit=chart.store_paying(code), credit=path, amount_fen=fen)
-            for path, fen in parts
-            if fen
-        ],
+        entries=[Entry(debit=chart.store_paying(code), credit=path, amount_fen=fen) for path, fen in parts if fen],
         at=at,
     )
 

@@ -30,9 +30,7 @@ class PayoutAccount(models.Model):
     class Meta:
         verbose_name = _("payout account")
         verbose_name_plural = _("payout accounts")
-        constraints = [
-            models.UniqueConstraint(fields=["channel", "openid"], name="payouts_one_payee_each")
-        ]
+        constraints = [models.UniqueConstraint(fields=["channel", "openid"], name="payouts_one_payee_each")]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.distributor_id}"
@@ -47,9 +45,7 @@ class Withdrawal(models.Model):
     store = models.ForeignKey(Store, models.PROTECT, related_name="withdrawals")
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     tax_fen = models.BigIntegerField(_("tax withheld (fen)"), default=0)
-    state = models.CharField(
-        _("state"), max_length=16, choices=WithdrawalState, default=WithdrawalState.REQUESTED
-    )
+    state = models.CharField(_("state"), max_length=16, choices=WithdrawalState, default=WithdrawalState.REQUESTED)
     # The payee as it was when asked; later changes of the payout account do not reach it.
     openid = models.CharField(max_length=64)
     real_name = models.CharField(_("real name"), max_length=40)
@@ -72,12 +68,8 @@ class Withdrawal(models.Model):
             models.Index(fields=["state", "-id"], name="payouts_by_state"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(amount_fen__gt=0, tax_fen__gte=0), name="payouts_amount_positive"
-            ),
-            models.CheckConstraint(
-                condition=Q(tax_fen__lt=models.F("amount_fen")), name="payouts_tax_below_amount"
-            ),
+            models.CheckConstraint(condition=Q(amount_fen__gt=0, tax_fen__gte=0), name="payouts_amount_positive"),
+            models.CheckConstraint(condition=Q(tax_fen__lt=models.F("amount_fen")), name="payouts_tax_below_amount"),
         ]
 
     def __str__(self) -> str:

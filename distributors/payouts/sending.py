@@ -94,9 +94,7 @@ def settle_unknown(*, number: str, now: datetime, gateway: Gateway | None = None
     if told.state != "not_found":
         return record(told=told, now=now)
     if withdrawal.state == WithdrawalState.WAITING_USER:
-        raise TransferMismatch(
-            _("The gateway does not know withdrawal %(number)s any more.") % {"number": number}
-        )
+        raise TransferMismatch(_("The gateway does not know withdrawal %(number)s any more.") % {"number": number})
     if withdrawal.sent_at is not None and now - withdrawal.sent_at < RESEND_AFTER:
         return _ask_later(number, now=now)
     return _transfer(withdrawal, gateway, now=now)
@@ -138,9 +136,7 @@ def expire(*, number: str, now: datetime, gateway: Gateway | None = None) -> Wit
     return _cancel_at_gateway(withdrawal, gateway, now=now)
 
 
-def cancel(
-    *, store: Store, number: str, now: datetime, gateway: Gateway | None = None
-) -> Withdrawal:
+def cancel(*, store: Store, number: str, now: datetime, gateway: Gateway | None = None) -> Withdrawal:
     """Let the owner take her withdrawal back: before it is sent at once, while it waits for her by the gateway.
 
     Raises ``NotFound`` for another store's, ``Conflict`` when the money is on its way or arrived.
@@ -187,6 +183,7 @@ def _transfer(withdrawal: Withdrawal, gateway: Gateway | None, *, now: datetime)
     """Call the gateway, outside any transaction, and record what it says."""
     rail = gateway or gateway_named(withdrawal.gateway)
     number = withdrawal.number
+    told: TransferState | None
     try:
         told = rail.transfer(
             number=number,
@@ -216,9 +213,7 @@ def _after_refusal(rail: Gateway, number: str, refusal: GatewayRefused) -> Trans
     return TransferState(number=number, state="failed", fail_reason=refusal.code)
 
 
-def _cancel_at_gateway(
-    withdrawal: Withdrawal, gateway: Gateway | None, *, now: datetime
-) -> Withdrawal:
+def _cancel_at_gateway(withdrawal: Withdrawal, gateway: Gateway | None, *, now: datetime) -> Withdrawal:
     rail = gateway or gateway_named(withdrawal.gateway)
     try:
         told = rail.cancel_transfer(withdrawal.number)

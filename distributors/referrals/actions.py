@@ -28,9 +28,7 @@ class WouldLoop(Conflict):
 
 
 @retry_on_contention()
-def bind(
-    *, distributor: Distributor, referrer: Distributor, now: datetime, reason: str = ""
-) -> Referral:
+def bind(*, distributor: Distributor, referrer: Distributor, now: datetime, reason: str = "") -> Referral:
     """Bind a distributor to her referrer, for good. Binding the same two again changes nothing.
 
     Raises ``Invalid`` for oneself and for a referrer who is not active, :class:`AlreadyBound`,
@@ -46,14 +44,10 @@ def bind(
         raise Invalid(_("Only a distributor with an open store can recruit."), field="referrer")
     try:
         with transaction.atomic():
-            return Referral.objects.create(
-                distributor=distributor, referrer=referrer, bound_at=now, reason=reason
-            )
+            return Referral.objects.create(distributor=distributor, referrer=referrer, bound_at=now, reason=reason)
     except IntegrityError as error:
         if _constraint(error) == "referrals_no_loop":
-            raise WouldLoop(
-                _("This would close a loop: the referrer was recruited by this distributor.")
-            ) from None
+            raise WouldLoop(_("This would close a loop: the referrer was recruited by this distributor.")) from None
         earlier = Referral.objects.filter(distributor=distributor).first()
         if earlier is None:
             raise
@@ -67,9 +61,7 @@ def bind_invited(*, distributor: Distributor, now: datetime) -> Referral | None:
     """
     if not distributor.referrer_code:
         return None
-    referrer = Distributor.objects.filter(
-        store__code=distributor.referrer_code, state=DistributorState.ACTIVE
-    ).first()
+    referrer = Distributor.objects.filter(store__code=distributor.referrer_code, state=DistributorState.ACTIVE).first()
     if referrer is None:
         return None
     try:

@@ -13,9 +13,7 @@ class Referral(models.Model):
     Recruiting earns nothing. The referrer's level 2 share comes from a real sale only.
     """
 
-    distributor = models.OneToOneField(
-        Distributor, models.PROTECT, related_name="referral", primary_key=True
-    )
+    distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="referral", primary_key=True)
     referrer = models.ForeignKey(Distributor, models.PROTECT, related_name="recruits")
     bound_at = models.DateTimeField(_("bound at"))
     reason = models.CharField(_("reason"), max_length=120, blank=True)
@@ -23,11 +21,7 @@ class Referral(models.Model):
     class Meta:
         verbose_name = _("referral")
         verbose_name_plural = _("referrals")
-        constraints = [
-            models.CheckConstraint(
-                condition=~Q(distributor=F("referrer")), name="referrals_not_oneself"
-            )
-        ]
+        constraints = [models.CheckConstraint(condition=~Q(distributor=F("referrer")), name="referrals_not_oneself")]
 
     def __str__(self) -> str:
         return f"{self.referrer_id} → {self.distributor_id}"

@@ -17,9 +17,7 @@ def referrer_store(store_id: int) -> Store | None:
 def referrer_stores(store_ids: Iterable[int]) -> dict[int, Store]:
     """Return the open referrer's store of each of these stores that has one; one statement."""
     rows = (
-        Referral.objects.filter(
-            distributor__store__in=set(store_ids), referrer__state=DistributorState.ACTIVE
-        )
+        Referral.objects.filter(distributor__store__in=set(store_ids), referrer__state=DistributorState.ACTIVE)
         .select_related("referrer__store", "distributor__store")
         .order_by("pk")
     )

@@ -42,9 +42,7 @@ class AlreadyApplied(Conflict):
     code = "already_applied"
 
 
-def apply(
-    *, user: User, store_name: str, introduction: str, referrer_code: str = "", now: datetime
-) -> Distributor:
+def apply(*, user: User, store_name: str, introduction: str, referrer_code: str = "", now: datetime) -> Distributor:
     """Ask to become a distributor; a store is prepared, closed until staff approve.
 
     ``referrer_code`` is the code of the store that invited her; the referral is bound from it once and
@@ -122,9 +120,7 @@ def leave(*, distributor: Distributor, now: datetime, actor: str = "", reason: s
     Raises ``StateConflict`` when she is not in it.
     """
     by = actor or f"user:{distributor.user.number}"
-    move(
-        distributor, DistributorState.LEFT, actor=by, at=now, reason=reason, changes={"ended_at": now}
-    )
+    move(distributor, DistributorState.LEFT, actor=by, at=now, reason=reason, changes={"ended_at": now})
 
 
 def ban(*, distributor: Distributor, actor: str, reason: str, now: datetime) -> None:
@@ -167,9 +163,7 @@ def _referrer_code(user: User, code: str) -> str:
     return store.code
 
 
-def _end(
-    distributor: Distributor, to: str, kind: str, actor: str, reason: str, now: datetime
-) -> None:
+def _end(distributor: Distributor, to: str, kind: str, actor: str, reason: str, now: datetime) -> None:
     clean = checked_text(reason, field="reason", longest=300, shortest=1)
     changes = {"ended_at": now} if to == DistributorState.BANNED else {}
     with transaction.atomic():

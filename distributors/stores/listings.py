@@ -59,8 +59,7 @@ def list_product(
         known = Listing.objects.filter(store=store, product=product).exists()
         if not known and Listing.objects.filter(store=store).count() >= LISTINGS_MAX:
             raise Conflict(
-                _("A store shows at most %(max)d products. Take one out first.")
-                % {"max": LISTINGS_MAX},
+                _("A store shows at most %(max)d products. Take one out first.") % {"max": LISTINGS_MAX},
                 code="too_many_listings",
             )
         listing, _is_new = Listing.objects.update_or_create(
@@ -86,9 +85,7 @@ def arrange(*, store: Store, product_numbers: Sequence[str]) -> None:
     """
     with transaction.atomic():
         rows = lock_rows(Listing.objects.filter(store=store))
-        numbers = dict(
-            Product.objects.filter(listings__store=store).values_list("number", "pk")
-        )
+        numbers = dict(Product.objects.filter(listings__store=store).values_list("number", "pk"))
         wanted: dict[int, int] = {}
         for number in product_numbers:
             if number not in numbers:
@@ -121,9 +118,7 @@ def update_store(
         store.name = checked_text(name, field="name", longest=NAME_LENGTH_MAX, shortest=1)
         changed.append("name")
     if announcement is not None:
-        store.announcement = checked_text(
-            announcement, field="announcement", longest=ANNOUNCEMENT_LENGTH_MAX
-        )
+        store.announcement = checked_text(announcement, field="announcement", longest=ANNOUNCEMENT_LENGTH_MAX)
         changed.append("announcement")
     if portrait is not None:
         _set_portrait(store, portrait)

@@ -26,9 +26,7 @@ class Distributor(models.Model):
 
     number = models.CharField(max_length=20, unique=True, default=new_distributor_number)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="distributor")
-    state = models.CharField(
-        _("state"), max_length=12, choices=DistributorState, default=DistributorState.APPLIED
-    )
+    state = models.CharField(_("state"), max_length=12, choices=DistributorState, default=DistributorState.APPLIED)
     # Grade depends on one's own settled sales only, never on recruits or their sales.
     grade = models.CharField(_("grade"), max_length=16, default="standard")
     real_name = models.CharField(_("real name"), max_length=40, blank=True)
@@ -79,9 +77,7 @@ class Listing(models.Model):
         verbose_name = _("listing")
         verbose_name_plural = _("listings")
         ordering = ["position", "-pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["store", "product"], name="stores_listed_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["store", "product"], name="stores_listed_once")]
 
     def __str__(self) -> str:
         return self.title or str(self.product)

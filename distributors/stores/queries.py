@@ -106,6 +106,4 @@ def distributors_in(state: str) -> QuerySet[Distributor]:
 
 
 def _inside_band() -> Q:
-    return Q(
-        retail_fen__gte=F("sku__price__floor_fen"), retail_fen__lte=F("sku__price__ceiling_fen")
-    )
+    return Q(retail_fen__gte=F("sku__price__floor_fen"), retail_fen__lte=F("sku__price__ceiling_fen"))

@@ -25,9 +25,7 @@ def checked_text(text: object, *, field: str, longest: int, shortest: int = 0) -
         raise Invalid(_("This may not be empty."), field=field)
     if len(clean) > longest:
         raise Invalid(
-            ngettext(
-                "Use at most %(longest)d character.", "Use at most %(longest)d characters.", longest
-            )
+            ngettext("Use at most %(longest)d character.", "Use at most %(longest)d characters.", longest)
             % {"longest": longest},
             field=field,
         )
@@ -44,9 +42,7 @@ def check_own_prices(prices: Mapping[int, int], offers: Mapping[int, Offer]) -> 
     for sku_id, price_fen in prices.items():
         offer = offers.get(sku_id)
         if offer is None:
-            raise Invalid(
-                _("You can only set prices of this product's own options."), field="prices"
-            )
+            raise Invalid(_("You can only set prices of this product's own options."), field="prices")
         # bool is an int to Python, but True is no price.
         if type(price_fen) is not int:
             raise Invalid(_("A price is a whole number of fen."), field="prices")

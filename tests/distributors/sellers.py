@@ -37,9 +37,7 @@ def moment() -> datetime:
 def open_store(name: str, *, called: str = "", referrer: Store | None = None) -> Store:
     """Return the open store of somebody who applied and was approved, recruited if a referrer is given."""
     user = person(name)
-    distributor = stores.apply(
-        user=user, store_name=called or f"{name} 的小店", introduction="", now=moment()
-    )
+    distributor = stores.apply(user=user, store_name=called or f"{name} 的小店", introduction="", now=moment())
     stores.approve(distributor=distributor, actor=STAFF, now=moment())
     if referrer is not None:
         referrals.bind(distributor=distributor, referrer=referrer.distributor, now=moment())
@@ -107,13 +105,9 @@ def sold(
 
 def receive(order_number: str, paid_fen: int, *, at: datetime) -> None:
     """Put a customer's money into the order's clearing account."""
-    entry = Entry(
-        debit=chart.gateway("sandbox"), credit=chart.clearing(order_number), amount_fen=paid_fen
-    )
+    entry = Entry(debit=chart.gateway("sandbox"), credit=chart.clearing(order_number), amount_fen=paid_fen)
     key = f"payment_received:{order_number}"
-    post_many(
-        postings=[Posting(chart.JournalKind.PAYMENT_RECEIVED, order_number, key, [entry])], at=at
-    )
+    post_many(postings=[Posting(chart.JournalKind.PAYMENT_RECEIVED, order_number, key, [entry])], at=at)
 
 
 def settle(order_number: str, *, lines: tuple[int, ...] = (1,), at: datetime | None = None) -> None:
@@ -184,12 +178,20 @@ def at_once(*deeds: Callable[[], Any]) -> list[Any]:
     return outcomes
 
 
-def rule(scope: str = "global", key: str = "", level1_bp: int = 1_000, level2_bp: int = 300, **more: Any) -> CommissionRule:
+def rule(
+    scope: str = "global", key: str = "", level1_bp: int = 1_000, level2_bp: int = 300, **more: Any
+) -> CommissionRule:
     """Agree on rates from now on."""
     at = moment()
     return commissions.create_rule(
-        scope=scope, scope_key=key, level1_bp=level1_bp, level2_bp=level2_bp,
-        effective_from=at, actor=STAFF, now=at, **more,
+        scope=scope,
+        scope_key=key,
+        level1_bp=level1_bp,
+        level2_bp=level2_bp,
+        effective_from=at,
+        actor=STAFF,
+        now=at,
+        **more,
     )
 
 

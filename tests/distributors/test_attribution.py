@@ -48,14 +48,12 @@ def facts(*touches: TouchFact, buyer: int | None = SU, bonded: BondFact | None =
 
 
 def winners(given: CreditFacts) -> list[tuple[int | None, str]]:
-    credits = credit(facts=given)
-    return [(credits[line].store_id, credits[line].reason) for line in (1, 2)]
+    found = credit(facts=given)
+    return [(found[line].store_id, found[line].reason) for line in (1, 2)]
 
 
 def verdicts(given: CreditFacts, line: int = 1) -> list[tuple[str, str, str]]:
-    return [
-        (one["what"], one["store"], one["verdict"]) for one in credit(facts=given)[line].evidence
-    ]
+    return [(one["what"], one["store"], one["verdict"]) for one in credit(facts=given)[line].evidence]
 
 
 def test_nobody_brought_her():
@@ -105,13 +103,9 @@ def test_a_protected_bond_beats_a_newer_touch_of_another_store():
 
 
 def test_a_protected_store_that_showed_the_product_stands_above_a_newer_link_to_it():
-    given = facts(
-        touch(LIN, 1, product=TEA), touch(AHE, 3, product=TEA), bonded=bond(AHE, 3)
-    )
+    given = facts(touch(LIN, 1, product=TEA), touch(AHE, 3, product=TEA), bonded=bond(AHE, 3))
     assert winners(given) == [(AHE, "protected_bond"), (AHE, "protected_bond")]
-    after = facts(
-        touch(LIN, 1, product=TEA), touch(AHE, 16, product=TEA), bonded=bond(AHE, 16)
-    )
+    after = facts(touch(LIN, 1, product=TEA), touch(AHE, 16, product=TEA), bonded=bond(AHE, 16))
     assert winners(after) == [(LIN, "product_touch"), (AHE, "bond")]
 
 

@@ -147,9 +147,7 @@ def test_a_sale_does_not_depend_on_redis():
 
     assert Touch.objects.get().number == number
     assert TOUCH_COOKIE not in browser.cookies
-    given = credit_facts(
-        user=su, visitor_key=browser.key, product_ids=[white.pk], now=moment()
-    )
+    given = credit_facts(user=su, visitor_key=browser.key, product_ids=[white.pk], now=moment())
     found = credit(facts=given)[white.pk]
     assert (found.store_id, found.reason) == (store.pk, "protected_bond")
     browser.go("/cart/put-in/", method="POST")
@@ -179,9 +177,7 @@ def test_the_mini_program_carries_its_openings_in_a_header():
     browser = Browser()
     browser.go(f"/s/{share(open_store('阿禾 Ahe')).token}")
     redis.Redis.from_url(buffer.settings.LINJIA_REDIS_URL).flushdb()
-    phone = Browser(
-        **{"X-Visitor-Key": browser.key, "X-Share-Touch": browser.cookies[TOUCH_COOKIE].value}
-    )
+    phone = Browser(**{"X-Visitor-Key": browser.key, "X-Share-Touch": browser.cookies[TOUCH_COOKIE].value})
     phone.go("/api/v1/orders/", method="POST")
     assert Touch.objects.count() == 1
 

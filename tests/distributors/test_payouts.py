@@ -1,4 +1,4 @@
-"""Withdrawals: asked for, decided, sent with one number, confirmed, returned. The gateway is the sandbox."""
+"""Withdrawals: where she is paid, what she may ask for, who decides."""
 
 from datetime import timedelta
 
@@ -9,19 +9,15 @@ from distributors.payouts import actions as payouts
 from distributors.payouts.models import PayoutAccount, Withdrawal
 from distributors.payouts.queries import balances_of, withdrawal_of, withdrawals_to_review
 from distributors.payouts.rules import TooManyWithdrawals
-from distributors.payouts.sending import TransferMismatch
 from distributors.stores import actions as stores
 from shop.accounts.models import WechatIdentity
 from shop.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from shop.gateways.contract import Notice
-from shop.ledger import chart
 from shop.ledger.models import Journal
-from shop.ledger.queries import balance_fen
 from shop.ledger.verification import verify
 from shop.notifications.models import Notification
-from shop.states.machine import StateConflict, move
+from shop.states.machine import StateConflict
 from shop.work.models import Due
-from shop.work.sweep import database_now, run_due
 from tests.distributors.sellers import (
     APP_ID,
     at_once,
@@ -31,7 +27,6 @@ from tests.distributors.sellers import (
     payee,
     refund,
     rich,
-    rows,
     settle,
     sold,
 )
@@ -116,13 +111,9 @@ def test_a_payee_whose_wechat_left_must_be_named_again():
 
 def test_two_distributors_are_not_paid_to_one_wechat():
     first, second = rich(), open_store("林 Lin")
-    WechatIdentity.objects.create(
-        user=second.distributor.user, app_id=APP_ID, openid="o-lin"
-    )
+    WechatIdentity.objects.create(user=second.distributor.user, app_id=APP_ID, openid="o-lin")
     WechatIdentity.objects.filter(user=first.distributor.user).update(openid="moved-away")
-    WechatIdentity.objects.filter(user=second.distributor.user).update(
-        openid=PayoutAccount.objects.get().openid
-    )
+    WechatIdentity.objects.filter(user=second.distributor.user).update(openid=PayoutAccount.objects.get().openid)
     with pytest.raises(Conflict) as refusal:
         payouts.save_payout_account(store=second, real_name="林林", now=moment())
     assert refusal.value.code == "payee_taken"
@@ -210,9 +201,7 @@ def test_nobody_approves_her_own_withdrawal():
     store = rich()
     withdrawal = ask(store)
     with pytest.raises(NotAllowed):
-        payouts.approve(
-            withdrawal=withdrawal, actor=f"staff:{store.distributor.user.number}", now=moment()
-        )
+        payouts.approve(withdrawal=withdrawal, actor=f"staff:{store.distributor.user.number}", now=moment())
     assert now_state(withdrawal) == "requested"
 
 
@@ -291,213 +280,13 @@ def test_a_withdrawal_belongs_to_its_store():
         withdrawal_of(other, withdrawal.number)
 
 
-# --- paying through the gateway -------------------------------------------------------------------------
-
-
-def test_from_the_approval_to_the_money_in_her_hand(sandbox, gateway):
-    store = rich()
-    withdrawal = approved(store)
-
-    assert run_due(rounds_max=1) >= 1
-    assert now_state(withdrawal) == "waiting_user"
-    assert withdrawal.package_info and withdrawal.bill_id
-    assert withdrawal.confirm_until == withdrawal.sent_at + DAY
-    assert [note.kind for note in Notification.objects.filter(kind__startswith="withdrawal")] == [
-        "withdrawal_waiting"
-    ]
-
-    sandbox.confirm_transfer(withdrawal.number)
-    (notice,) = sandbox.pending_notices("transfer")
-    proven = gateway.read_notice(notice.headers, notice.body, moment())
-    payouts.apply_notice(notice=proven, now=moment())
-    payouts.apply_notice(notice=proven, now=moment())
-
-    assert now_state(withdrawal) == "paid"
-    assert money(store) == {"frozen": 0, "available": 5_000, "paying": 0, "debt": 0}
-    assert balance_fen(chart.gateway("sandbox")) == 100_000 - 5_000
-    assert [line.amount_fen for line in sandbox.book() if line.kind == "transfer"] == [5_000]
-    assert Journal.objects.filter(kind="withdrawal_paid").count() == 1
-    assert rows("SELECT number, store, state, amount_fen FROM audit.withdrawals") == [
-        (withdrawal.number, store.code, "paid", 5_000)
-    ]
-    assert Due.objects.exclude(state="done").count() == 0
-    assert verify() == []
-
-
-def test_an_answer_that_was_lost_is_found_by_asking_with_the_same_number(sandbox, gateway):
-    store = rich()
-    sandbox.turn(transfer_mode="instant")
-    withdrawal = approved(store)
-    sandbox.fail("transfer", "error_after")
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    assert (now_state(withdrawal), money(store)["paying"]) == ("unknown", 5_000)
-
-    payouts.settle_unknown(number=withdrawal.number, now=moment(), gateway=gateway)
-    assert now_state(withdrawal) == "paid"
-    assert len([line for line in sandbox.book() if line.kind == "transfer"]) == 1
-
-
-def test_what_never_arrived_is_sent_again_with_the_same_number_later(sandbox, gateway):
-    store = rich()
-    sandbox.turn(transfer_mode="instant")
-    withdrawal = approved(store)
-    sandbox.fail("transfer", "error_before")
-    at = moment()
-    payouts.send(number=withdrawal.number, now=at, gateway=gateway)
-    payouts.settle_unknown(number=withdrawal.number, now=at + timedelta(seconds=5), gateway=gateway)
-    assert now_state(withdrawal) == "unknown"
-
-    payouts.settle_unknown(number=withdrawal.number, now=at + timedelta(seconds=61), gateway=gateway)
-    assert now_state(withdrawal) == "paid"
-    sent = [line.number for line in sandbox.book() if line.kind == "transfer"]
-    assert sent == [withdrawal.number]
-
-
-def test_a_worker_killed_between_commit_and_call_is_found_by_its_reminder(sandbox, gateway):
-    store = rich()
-    withdrawal = approved(store)
-    at = moment() - timedelta(minutes=2)
-    move(withdrawal, "sending", actor="system", at=at, changes={"sent_at": at})
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    assert now_state(withdrawal) == "waiting_user"
-
-
-def test_a_refusal_returns_the_money_with_a_reason_she_understands(sandbox, gateway):
-    store = rich()
-    sandbox.turn(known_names={PayoutAccount.objects.get().openid: "别人"})
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    for _poll in range(2):
-        payouts.settle_unknown(number=withdrawal.number, now=moment(), gateway=gateway)
-    assert now_state(withdrawal) == "failed"
-    assert money(store)["available"] == 10_000
-    news = Notification.objects.get(kind="withdrawal_failed")
-    assert news.facts["amount_fen"] == 5_000
-    assert "NAME" not in news.facts["reason"]
-
-
-def test_what_nobody_confirmed_comes_back_after_its_day(sandbox, gateway):
-    store = rich()
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    payouts.expire(number=withdrawal.number, now=moment() + 23 * HOUR, gateway=gateway)
-    assert now_state(withdrawal) == "waiting_user"
-
-    sandbox.expire_transfers()
-    payouts.expire(number=withdrawal.number, now=moment() + 25 * HOUR, gateway=gateway)
-    assert (now_state(withdrawal), withdrawal.fail_reason) == ("failed", "OVERDUE_CLOSE")
-    assert money(store) == {"frozen": 0, "available": 10_000, "paying": 0, "debt": 0}
-    assert Notification.objects.filter(kind="withdrawal_failed").count() == 1
-
-
-def test_at_the_deadline_what_still_waits_is_withdrawn_at_the_gateway_first(sandbox, gateway):
-    store = rich()
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    later = moment() + 25 * HOUR
-    payouts.expire(number=withdrawal.number, now=later, gateway=gateway)
-    payouts.settle_unknown(number=withdrawal.number, now=later, gateway=gateway)
-    assert (now_state(withdrawal), money(store)["available"]) == ("failed", 10_000)
-    states = [line.state for line in sandbox.book() if line.kind == "transfer"]
-    assert "SUCCESS" not in states
-
-
-def test_what_she_confirmed_in_the_last_moment_is_paid_not_returned(sandbox, gateway):
-    store = rich()
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    sandbox.confirm_transfer(withdrawal.number)
-    payouts.expire(number=withdrawal.number, now=moment() + 25 * HOUR, gateway=gateway)
-    assert (now_state(withdrawal), money(store)["available"]) == ("paid", 5_000)
-
-
-def test_she_takes_back_what_waits_for_her(sandbox, gateway):
-    store = rich()
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    payouts.cancel(store=store, number=withdrawal.number, now=moment(), gateway=gateway)
-    payouts.settle_unknown(number=withdrawal.number, now=moment(), gateway=gateway)
-    assert (now_state(withdrawal), money(store)["available"]) == ("failed", 10_000)
-
-
-# --- notices that do not fit -------------------------------------------------------------------------------
-
-
-def test_a_notice_of_another_amount_changes_nothing(gateway):
-    store = rich()
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    with pytest.raises(TransferMismatch):
-        payouts.apply_notice(notice=told(withdrawal, "paid", 4_999), now=moment())
-    with pytest.raises(TransferMismatch):
-        payouts.apply_notice(notice=told(withdrawal, "paid", 0), now=moment())
-    assert (now_state(withdrawal), money(store)["paying"]) == ("waiting_user", 5_000)
-
-
-def test_a_notice_about_what_was_never_sent_changes_nothing():
-    store = rich()
-    withdrawal = ask(store)
-    with pytest.raises(TransferMismatch):
-        payouts.apply_notice(notice=told(withdrawal, "paid", 5_000), now=moment())
-    assert now_state(withdrawal) == "requested"
-    with pytest.raises(NotFound):
-        payouts.apply_notice(
-            notice=told(Withdrawal(number="W-nobody"), "paid", 5_000), now=moment()
-        )
-
-
-def test_notices_in_the_wrong_order_end_where_the_gateway_ended(gateway):
-    store = rich()
-    withdrawal = approved(store)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    payouts.apply_notice(notice=told(withdrawal, "paid", 5_000), now=moment())
-    payouts.apply_notice(notice=told(withdrawal, "waiting_user", 5_000, event="E0"), now=moment())
-    assert now_state(withdrawal) == "paid"
-    with pytest.raises(TransferMismatch):
-        payouts.apply_notice(notice=told(withdrawal, "failed", 5_000, event="E2"), now=moment())
-    assert money(store)["available"] == 5_000
-
-
-# --- debt ---------------------------------------------------------------------------------------------------
-
-
-def test_a_refund_after_the_withdrawal_is_a_debt_that_blocks_and_is_repaid_first(sandbox, gateway):
-    store = open_store("阿禾 Ahe")
-    payee(store)
-    number = sold(store, level1_fen=1_000)
-    settle(number)
-    sandbox.turn(transfer_mode="instant")
-    withdrawal = approved(store, 1_000)
-    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
-    payouts.settle_unknown(number=withdrawal.number, now=moment(), gateway=gateway)
-    assert (now_state(withdrawal), money(store)["available"]) == ("paid", 0)
-
-    refund(number, "F1", 4_000)
-    refund(number, "F2", 10_000)
-    assert money(store) == {"frozen": 0, "available": 0, "paying": 0, "debt": 1_000}
-    assert balance_fen(chart.clearing(number)) == 10_000
-
-    settle(sold(store, level1_fen=400, paid_fen=4_000))
-    assert money(store) == {"frozen": 0, "available": 0, "paying": 0, "debt": 600}
-    with pytest.raises(payouts.OwesMoney) as refusal:
-        ask(store, 100)
-    assert refusal.value.extra == {"debt_fen": 600}
-
-    settle(sold(store, level1_fen=900, paid_fen=9_000))
-    assert money(store) == {"frozen": 0, "available": 300, "paying": 0, "debt": 0}
-    assert ask(store, 300).amount_fen == 300
-    assert verify() == []
-
-
 # --- races ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
 def test_differing_amounts_at_the_same_moment_never_exceed_what_there_is():
     store = rich(fen=10_000)
-    outcomes = at_once(
-        *(lambda fen=fen: ask(store, fen) for fen in (6_000, 5_999, 5_000, 4_001, 10_000))
-    )
+    outcomes = at_once(*(lambda fen=fen: ask(store, fen) for fen in (6_000, 5_999, 5_000, 4_001, 10_000)))
     granted = [one for one in outcomes if isinstance(one, Withdrawal)]
     refused = [one for one in outcomes if isinstance(one, payouts.NotEnough)]
     assert len(granted) + len(refused) == 5, outcomes
@@ -531,33 +320,14 @@ def test_approving_and_rejecting_at_the_same_moment_decides_once():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_withdrawal_sent_twice_at_once_is_paid_once(sandbox, gateway):
-    store = rich()
-    sandbox.turn(transfer_mode="instant")
-    withdrawal = approved(store)
-    outcomes = at_once(
-        *(lambda: payouts.send(number=withdrawal.number, now=database_now()) for _worker in range(3))
-    )
-    assert not [one for one in outcomes if isinstance(one, Exception)], outcomes
-    payouts.settle_unknown(number=withdrawal.number, now=moment() + timedelta(minutes=2))
-    assert now_state(withdrawal) == "paid"
-    assert len([line for line in sandbox.book() if line.kind == "transfer"]) == 1
-    assert Journal.objects.filter(kind="withdrawal_paid").count() == 1
-    assert money(store) == {"frozen": 0, "available": 5_000, "paying": 0, "debt": 0}
-
-
-@pytest.mark.django_db(transaction=True)
 def test_a_withdrawal_against_a_claw_back_at_the_same_moment_keeps_the_books():
     store = open_store("阿禾 Ahe")
     payee(store)
     number = sold(store, level1_fen=1_000)
     settle(number)
     outcomes = at_once(lambda: ask(store, 1_000), lambda: refund(number, "F1", 10_000))
-    assert not [
-        one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Conflict)
-    ], outcomes
+    assert not [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Conflict)], outcomes
     found = money(store)
     assert found["available"] == 0
     assert found["paying"] == found["debt"] in (0, 1_000)
     assert verify() == []
-

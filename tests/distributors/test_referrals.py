@@ -14,9 +14,7 @@ from tests.world import STAFF
 
 
 def bind(store, referrer):
-    return referrals.bind(
-        distributor=store.distributor, referrer=referrer.distributor, now=moment()
-    )
+    return referrals.bind(distributor=store.distributor, referrer=referrer.distributor, now=moment())
 
 
 @pytest.mark.django_db
@@ -96,10 +94,7 @@ def test_the_apps_role_can_bind_and_cannot_rebind(as_app_role):
 def test_a_ring_that_binds_at_the_same_moment_is_never_closed(size):
     ring = [open_store(f"环 {size}-{place}") for place in range(size)]
     outcomes = at_once(
-        *(
-            lambda one=ring[place], next_one=ring[(place + 1) % size]: bind(one, next_one)
-            for place in range(size)
-        )
+        *(lambda one=ring[place], next_one=ring[(place + 1) % size]: bind(one, next_one) for place in range(size))
     )
     loops = [one for one in outcomes if isinstance(one, referrals.WouldLoop)]
     bound = [one for one in outcomes if isinstance(one, Referral)]

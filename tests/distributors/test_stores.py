@@ -30,9 +30,7 @@ pytestmark = pytest.mark.django_db
 
 def test_ahe_applies_for_nothing_and_is_approved():
     ahe = person("阿禾 Ahe")
-    distributor = stores.apply(
-        user=ahe, store_name=" 阿禾的厨房 ", introduction="我爱做饭", now=moment()
-    )
+    distributor = stores.apply(user=ahe, store_name=" 阿禾的厨房 ", introduction="我爱做饭", now=moment())
     assert distributor.state == "applied"
     assert store_of(ahe) is None
     with pytest.raises(NotFound):
@@ -45,9 +43,7 @@ def test_ahe_applies_for_nothing_and_is_approved():
     assert (store.name, store_by_code(store.code).pk) == ("阿禾的厨房", store.pk)
     assert [note.kind for note in Notification.objects.filter(user=ahe)] == ["distributor_approved"]
     assert list(
-        StateChange.objects.filter(subject=f"distributor:{distributor.number}").values_list(
-            "source", "target", "actor"
-        )
+        StateChange.objects.filter(subject=f"distributor:{distributor.number}").values_list("source", "target", "actor")
     ) == [("applied", "active", STAFF)]
 
 
@@ -122,22 +118,16 @@ def test_suspending_closes_the_store_and_reinstating_opens_it():
 def test_an_invitation_binds_the_referral_once():
     lin = open_store("林 Lin")
     ahe = person("阿禾 Ahe")
-    distributor = stores.apply(
-        user=ahe, store_name="阿禾", introduction="", referrer_code=lin.code, now=moment()
-    )
+    distributor = stores.apply(user=ahe, store_name="阿禾", introduction="", referrer_code=lin.code, now=moment())
     assert run_due(rounds_max=3) == 1
-    assert list(Referral.objects.values_list("distributor", "referrer")) == [
-        (distributor.pk, lin.distributor_id)
-    ]
+    assert list(Referral.objects.values_list("distributor", "referrer")) == [(distributor.pk, lin.distributor_id)]
     assert run_due(rounds_max=3) == 0
 
 
 @pytest.mark.parametrize("code", ["nobody-here", "' OR 1=1 --"])
 def test_a_forged_invitation_is_refused(code):
     with pytest.raises(Invalid) as refusal:
-        stores.apply(
-            user=person("苏 Su"), store_name="苏", introduction="", referrer_code=code, now=moment()
-        )
+        stores.apply(user=person("苏 Su"), store_name="苏", introduction="", referrer_code=code, now=moment())
     assert refusal.value.field == "referrer_code"
     assert Distributor.objects.count() == 0
 
@@ -179,9 +169,7 @@ def test_ahe_picks_a_tea_with_her_own_words_and_price():
 def test_own_prices_stay_inside_the_band(price_fen):
     store, white = open_store("阿禾 Ahe"), tea(floor_fen=9_000, ceiling_fen=12_000)
     with pytest.raises(Invalid) as refusal:
-        stores.list_product(
-            store=store, product=white, prices={sku_of(white).number: price_fen}, now=moment()
-        )
+        stores.list_product(store=store, product=white, prices={sku_of(white).number: price_fen}, now=moment())
     assert refusal.value.field == "prices"
     assert Listing.objects.count() == 0
 
@@ -189,9 +177,7 @@ def test_own_prices_stay_inside_the_band(price_fen):
 def test_another_products_sku_cannot_be_priced():
     store, white, green = open_store("阿禾 Ahe"), tea(), tea("绿茶")
     with pytest.raises(Invalid) as refusal:
-        stores.list_product(
-            store=store, product=white, prices={sku_of(green).number: 9_800}, now=moment()
-        )
+        stores.list_product(store=store, product=white, prices={sku_of(green).number: 9_800}, now=moment())
     assert refusal.value.field == "prices"
 
 
@@ -244,9 +230,7 @@ def test_picks_stand_in_the_order_their_owner_gave_them():
     store = open_store("阿禾 Ahe")
     teas = [tea(title) for title in ("白茶", "绿茶", "红茶")]
     for place, one in enumerate(teas):
-        stores.list_product(
-            store=store, product=one, title=one.title, now=moment() + timedelta(seconds=place)
-        )
+        stores.list_product(store=store, product=one, title=one.title, now=moment() + timedelta(seconds=place))
     assert [one.title for one in listings_of(store)] == ["红茶", "绿茶", "白茶"]
     stores.arrange(store=store, product_numbers=[teas[1].number, teas[0].number])
     assert [one.title for one in listings_of(store)] == ["绿茶", "白茶", "红茶"]

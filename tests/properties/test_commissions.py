@@ -25,9 +25,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 @given(fen, fen, bp, bp, st.booleans(), st.booleans(), st.sampled_from(["margin", "supplier", "platform"]))
 def test_a_split_never_gives_more_than_the_line_holds(paid, supplier, one, two, has1, has2, funding):
     rates = Rates(one, two, "R", funding)
-    found = split_line(
-        paid_fen=paid, supplier_fen=supplier, rates=rates, has_level1=has1, has_level2=has2
-    )
+    found = split_line(paid_fen=paid, supplier_fen=supplier, rates=rates, has_level1=has1, has_level2=has2)
     want1 = share_bp(paid, one) if has1 else 0
     want2 = share_bp(paid, two) if has2 else 0
     assert 0 <= found.level1_fen <= want1
@@ -79,39 +77,28 @@ def test_any_sequence_of_refunds_ends_at_the_exact_target(case):
     base, rate, amount, cumulative = case
     taken = 0
     for refunded in cumulative:
-        left = entitled_after_refund(
-            base_fen=base, refunded_fen=refunded, rate_bp=rate, amount_fen=amount
-        )
+        left = entitled_after_refund(base_fen=base, refunded_fen=refunded, rate_bp=rate, amount_fen=amount)
         step = amount - left - taken
         # A later refund never gives anything back, and never takes more than there is.
         assert step >= 0
         taken += step
         assert 0 <= amount - taken <= amount
     last = cumulative[-1] if cumulative else 0
-    at_once = amount - entitled_after_refund(
-        base_fen=base, refunded_fen=last, rate_bp=rate, amount_fen=amount
-    )
+    at_once = amount - entitled_after_refund(base_fen=base, refunded_fen=last, rate_bp=rate, amount_fen=amount)
     assert taken == at_once
 
 
 @given(refunds())
 def test_nothing_refunded_keeps_all_and_everything_refunded_leaves_no_residue(case):
     base, rate, amount, _cuts = case
-    assert (
-        entitled_after_refund(base_fen=base, refunded_fen=0, rate_bp=rate, amount_fen=amount)
-        == amount
-    )
-    assert (
-        entitled_after_refund(base_fen=base, refunded_fen=base, rate_bp=rate, amount_fen=amount) == 0
-    )
+    assert entitled_after_refund(base_fen=base, refunded_fen=0, rate_bp=rate, amount_fen=amount) == amount
+    assert entitled_after_refund(base_fen=base, refunded_fen=base, rate_bp=rate, amount_fen=amount) == 0
 
 
 @given(st.integers(1, 10**8), bp, st.data())
 def test_an_uncapped_commission_is_always_its_rate_of_what_is_left(base, rate, data):
     refunded = data.draw(st.integers(0, base))
-    left = entitled_after_refund(
-        base_fen=base, refunded_fen=refunded, rate_bp=rate, amount_fen=share_bp(base, rate)
-    )
+    left = entitled_after_refund(base_fen=base, refunded_fen=refunded, rate_bp=rate, amount_fen=share_bp(base, rate))
     assert left == share_bp(base - refunded, rate)
 
 
@@ -146,9 +133,9 @@ def test_a_rule_is_chosen_from_any_rulebook_whatever_its_order(book, chance):
     living = [rule for rule in book if rule.applies_at(NOW)]
     assert (chosen is None) == (not living)
     if chosen is not None:
-        place = facts.keys().index((chosen.scope, chosen.scope_key))
+        place = facts.scopes().index((chosen.scope, chosen.scope_key))
         for rule in living:
-            other = facts.keys().index((rule.scope, rule.scope_key))
+            other = facts.scopes().index((rule.scope, rule.scope_key))
             assert place <= other
             if place == other:
                 assert chosen.effective_from >= rule.effective_from
