@@ -201,8 +201,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["shop.api.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "shop.api.pagination.NewestFirst",
+    "DEFAULT_PARSER_CLASSES": ["shop.api.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["shop.api.throttles.Scoped"],
@@ -233,6 +232,16 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "AfterSaleKind": "orders.aftersales.models.AfterSale.Kind.choices",
+        "AfterSaleReason": "orders.aftersales.models.AfterSale.Reason.choices",
+        "AfterSaleState": "orders.aftersales.states.AfterSaleState.choices",
+        "CommissionState": "distributors.commissions.states.CommissionState.choices",
+        "OrderState": "orders.lifecycle.states.OrderState.choices",
+        "PaymentState": "orders.payments.states.PaymentState.choices",
+        "SupplierOrderState": "orders.lifecycle.states.SupplierOrderState.choices",
+        "WithdrawalState": "distributors.payouts.states.WithdrawalState.choices",
+    },
 }
 
 # --- database ------------------------------------------------------------------------------------------------------------
@@ -270,7 +279,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 200_000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "linjia:", "visibility_timeout": 900, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "linjia:",
+    "visibility_timeout": 900,
+    "socket_connect_timeout": 2,
+}
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_ENABLE_UTC = True
 
@@ -348,7 +361,9 @@ LINJIA_WECHAT_NOTIFY_BASE_URL = env_str("LINJIA_WECHAT_NOTIFY_BASE_URL", "")
 CELERY_APP = celery.app.main
 os.environ.setdefault("LINJIA_PROCESS", PROCESS)
 
-from settings.building import present  # noqa: E402
+from settings.building import present
 
-INSTALLED_APPS = [name for name in INSTALLED_APPS if name.split(".")[0] not in {"shop", "distributors", "orders"} or present([name])]
+INSTALLED_APPS = [
+    name for name in INSTALLED_APPS if name.split(".")[0] not in {"shop", "distributors", "orders"} or present([name])
+]
 MIDDLEWARE = [name for name in MIDDLEWARE if name.split(".")[0] != "distributors" or present([name.rpartition(".")[0]])]

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 os.environ.setdefault("LINJIA_LOG_FORM", "text")
 
@@ -47,7 +48,12 @@ LINJIA_SANDBOX_HOME = env_str("LINJIA_SANDBOX_HOME", str(embedded.home() / "sand
 LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
 LINJIA_SERVE_MEDIA = True
 
+if os.geteuid() == 0:
+    # Known: in a container one is root. The worker runs nothing but this project's own tasks.
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser")
+
 # Static files straight from their sources; a browser asks again each time, so that a rebuilt style is seen at once.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 0
+STATIC_ROOT = None

@@ -33,7 +33,12 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
         renderer: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
         colours = os.environ.get("LINJIA_LOG_COLOUR") == "1"
-        renderer = [_shorten, structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0, pad_level=False)]
+        # Plain tracebacks: the decorated ones print local variables, and with them people's data.
+        plain = structlog.dev.plain_traceback
+        renderer = [
+            _shorten,
+            structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0, pad_level=False, exception_formatter=plain),
+        ]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -51,7 +56,10 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
             # One line when a request ends is enough; Django's own "Not Found" would repeat it.
             "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "propagate": True},
+            "django_celery_beat": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
+            # Tasks of the clock come every second; those that do something say so themselves.
+            "django_structlog.celery": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
@@ -61,7 +69,10 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
 
 
 def _shorten(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """What a person at a terminal does not read: loggers' names, the address of the machine."""
+    """What a person at a terminal does not read: loggers' names, the day, half-told requests."""
+    if event.get("event") == "request_started":
+        raise structlog.DropEvent
     for name in ("logger", "ip", "user_agent"):
         event.pop(name, None)
+    event["timestamp"] = event["timestamp"][11:19]
     return event

@@ -5,7 +5,6 @@ second half inside that environment. Standard library only.
 """
 
 import os
-import re
 import shutil
 import signal
 import sys
@@ -37,7 +36,7 @@ if __name__ == "__main__":
 from settings import embedded, prepare
 from settings.keeper import Keeper
 from settings.prepare import PYTHON, Trouble, step
-from settings.supervisor import Service, Supervisor, paint, say
+from settings.supervisor import Service, Supervisor, TaskFailed, paint, say
 
 _READY_SECONDS = 60.0
 CATALOGUES = ("locale",)
@@ -72,6 +71,7 @@ class Shop:
         self.home = embedded.home()
         self.metrics_folder = self.home / "metrics"
         self.env: dict[str, str] = {}
+        self.people: list[str] = []
 
     @property
     def url(self) -> str:
@@ -154,17 +154,27 @@ class Shop:
             prepare.stamp("migrated", wanted, folder=self.stamps)
 
     def load_demo(self) -> None:
-        """The made-up neighbourhood, once; `LINJIA_DEMO=0` leaves the shop empty."""
+        """The made-up neighbourhood, once; `LINJIA_DEMO=0` leaves the shop empty.
+
+        The story plays in the past, so the worker must not look at it before it is whole.
+        """
         if os.environ.get("LINJIA_DEMO", "1").strip().lower() in {"0", "no", "off", "false"}:
             return
-        if not (PROJECT / "orders" / "demo" / "management").is_dir():
+        memory = self.stamps / "demo" if self.has_own_servers else None
+        if memory and memory.exists():
+            self.people = memory.read_text(encoding="utf-8").splitlines()
             return
-        if self.has_own_servers and prepare.is_stamped("demo", "1", folder=self.stamps):
-            return
+        print(f"  Pages are served already: {paint(self.url, 'cyan')}", flush=True)
+        command = [str(PYTHON), "manage.py", "demo"]
         with step("Playing the demo story"):
-            self.manage("demo")
-        if self.has_own_servers:
-            prepare.stamp("demo", "1", folder=self.stamps)
+            try:
+                self.people = self.supervisor.play(
+                    Service("demo", command, self.env, colour="yellow", folder=str(PROJECT), quiet=True)
+                )
+            except TaskFailed as error:
+                raise Trouble(f"manage.py demo failed: {error}") from None
+        if memory:
+            prepare.stamp("demo", "\n".join(self.people), folder=self.stamps)
 
     def start_sandbox(self) -> None:
         """The local WeChat; the demo already pays with it."""
@@ -172,26 +182,31 @@ class Shop:
         command = [str(PYTHON), "-m", "shop.gateways.sandbox", "--port", str(self.sandbox_port), "--home", home]
         self.supervisor.start(Service("wechat", command, self.env, colour="green", folder=str(PROJECT), rank=3))
 
-    def start_processes(self) -> None:
-        """Web, worker and clock; returns when pages are served."""
-        web = [
+    def start_web(self) -> None:
+        """The web server; returns when pages are served."""
+        command = [
             "granian", "--interface", "wsgi", "--host", self.host, "--port", str(self.port), "--workers", WEB_WORKERS,
             "--blocking-threads", "3", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "5",
             "--log-level", "warning", "settings.wsgi:application",
         ]  # fmt: skip
+        self._start("web", command, colour="cyan", rank=0)
+        self._await(f"http://127.0.0.1:{self.sandbox_port}/", "wechat", "The sandbox WeChat")
+        self._await(f"{self.url}/readyz", "web", "The web server")
+
+    def start_workers(self) -> None:
+        """Celery: the worker and the clock."""
         celery = ["celery", "--app", "settings.celery", "--quiet"]
         worker = [
             *celery, "worker", "--queues", "money,default", "--concurrency", WORKER_PROCESSES, "--loglevel", "INFO",
             "--without-gossip", "--without-mingle",
         ]  # fmt: skip
-        beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile="]
-        plan = [("web", web, "cyan", 0), ("worker", worker, "magenta", 1), ("beat", beat, "yellow", 1)]
-        for name, words, colour, rank in plan:
-            env = self.env | {"LINJIA_PROCESS": "web" if name == "web" else "worker"}
-            command = [str(PYTHON), "-m", *words]
-            self.supervisor.start(Service(name, command, env, colour=colour, folder=str(PROJECT), rank=rank))
-        self._await(f"http://127.0.0.1:{self.sandbox_port}/", "wechat", "The sandbox WeChat")
-        self._await(f"{self.url}/readyz", "web", "The web server")
+        self._start("worker", worker, colour="magenta", rank=1)
+        self._start("beat", [*celery, "beat", "--loglevel", "INFO", "--pidfile="], colour="yellow", rank=1)
+
+    def _start(self, name: str, words: list[str], *, colour: str, rank: int) -> None:
+        env = self.env | {"LINJIA_PROCESS": "web" if name == "web" else "worker"}
+        command = [str(PYTHON), "-m", *words]
+        self.supervisor.start(Service(name, command, env, colour=colour, folder=str(PROJECT), rank=rank))
 
     def _await(self, url: str, name: str, title: str) -> None:
         """Wait until a service answers (with anything); it must not fall meanwhile. Raises Trouble."""
@@ -203,7 +218,7 @@ class Shop:
                 opener.open(url, timeout=5).close()
             except urllib.error.HTTPError as error:
                 error.close()
-                if error.code != 503:
+                if error.code < 500:
                     return
             except OSError:
                 pass
@@ -227,11 +242,9 @@ class Shop:
         print()
         for title, url in places:
             print(f"  {title:<16}{paint(url, 'cyan')}")
-        logins = _demo_logins()
-        if logins:
-            print("\n  Demo people")
-            for line in logins:
-                print(f"  {line}")
+        print()
+        for line in self.people:
+            print(f"  {line}")
         print("\n  Ctrl-C stops everything.\n", flush=True)
 
     def stop(self) -> None:
@@ -239,18 +252,6 @@ class Shop:
         self.supervisor.stop()
         if self.keeper:
             self.keeper.leave()
-
-
-def _demo_logins() -> list[str]:
-    """The table of demo people in the README, which is the one place that lists them."""
-    readme = PROJECT / "README.md"
-    if not readme.exists():
-        return []
-    found = re.search(r"<!-- demo people -->\n(.*?)\n<!-- end -->", readme.read_text(encoding="utf-8"), re.DOTALL)
-    rows = [] if not found else [
-        [cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in found.group(1).splitlines()
-    ]
-    return ["  ".join(f"{cell:<16}" for cell in row).rstrip() for row in rows if not set("".join(row)) <= set("- ")]
 
 
 def serve() -> int:
@@ -263,10 +264,11 @@ def serve() -> int:
         shop.prepare_environment()
         shop.start_servers()
         shop.prepare_database()
-        with step("Starting web, worker, clock and the sandbox WeChat"):
+        with step("Starting the web server and the sandbox WeChat"):
             shop.start_sandbox()
-            shop.start_processes()
+            shop.start_web()
         shop.load_demo()
+        shop.start_workers()
         shop.greet()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda got, _frame: asked.append(got))

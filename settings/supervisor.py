@@ -47,6 +47,10 @@ def die_with_parent(stop_signal: int) -> Callable[[], None] | None:
     return ask_kernel
 
 
+class TaskFailed(Exception):
+    """A task ended with an error; the text is the last thing it said."""
+
+
 @dataclass
 class Service:
     """One long-running program and how it wants to be treated.
@@ -71,6 +75,8 @@ class Service:
     falls: int = 0
     retry_at: float = 0.0
     tail: list[str] = field(default_factory=list, repr=False)
+    heard: Callable[[str], None] | None = None
+    relay: threading.Thread | None = field(default=None, repr=False)
 
     @property
     def is_running(self) -> bool:
@@ -112,7 +118,8 @@ class Supervisor:
             preexec_fn=die_with_parent(service.stop_signal),  # noqa: PLW1509 - one system call, no lock taken
             **identity,
         )
-        threading.Thread(target=self._relay, args=(service, service.process), daemon=True).start()
+        service.relay = threading.Thread(target=self._relay, args=(service, service.process), daemon=True)
+        service.relay.start()
 
     @staticmethod
     def _relay(service: Service, process: subprocess.Popen[str]) -> None:
@@ -120,6 +127,8 @@ class Supervisor:
         for raw in process.stdout:
             line = raw.rstrip()
             service.tail[:] = [*service.tail[-19:], line]
+            if service.heard:
+                service.heard(line)
             if not service.quiet:
                 say(service.name, line, service.colour)
 
@@ -129,6 +138,26 @@ class Supervisor:
             for service in self.services:
                 self.tend(service)
             time.sleep(pause)
+
+    def play(self, task: Service) -> list[str]:
+        """Run a task that ends by itself, keeping the services alive meanwhile; return what it said.
+
+        Raises TaskFailed when it ends with an error. It is ended when this call is left early.
+        """
+        said: list[str] = []
+        task.heard = said.append
+        self._launch(task)
+        assert task.process is not None
+        try:
+            self.watch(until=lambda: not task.is_running, pause=0.1)
+        finally:
+            self._end_group(task, signal.SIGKILL)
+            code = task.process.wait()
+            if task.relay:
+                task.relay.join(timeout=2)
+        if code:
+            raise TaskFailed(said[-1] if said else f"{task.name} ended with code {code}")
+        return said
 
     def tend(self, service: Service) -> None:
         """Restart a fallen service, later and later the faster it falls."""

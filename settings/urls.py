@@ -19,7 +19,12 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     *(path("api/v1/", include(module)) for module in loadable(API)),
-    *(path("supplier/", import_string("shop.panel.site.supplier_site").urls) for _module in loadable(["shop.panel.site"])),
+    path("api/", import_string("shop.api.unknown.unknown")),
+    path("api/<path:rest>", import_string("shop.api.unknown.unknown")),
+    *(
+        path("supplier/", import_string("shop.panel.site.supplier_site").urls)
+        for _module in loadable(["shop.panel.site"])
+    ),
     *(path("", include(module)) for module in loadable(PAGES)),
 ]
 

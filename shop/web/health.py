@@ -1,6 +1,7 @@
 """What operators and their machines ask: is it alive, may it get traffic, how is it doing."""
 
 import hmac
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -13,7 +14,8 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client.metrics_core import Metric
 from redis.exceptions import RedisError
 
 from shop.work.models import Due, DueState
@@ -100,11 +102,21 @@ def _oldest_due_seconds() -> int:
     return int((now - due_at).total_seconds()) if due_at else 0
 
 
+class _OfThisProcess:
+    """What prometheus_client counted in this process."""
+
+    def collect(self) -> Iterable[Metric]:
+        return REGISTRY.collect()
+
+
 def _numbers() -> CollectorRegistry:
     """Counters of all processes, and what the database says at this moment."""
     registry = CollectorRegistry()
+    # Each process counts for itself; without a folder that joins them there is this process alone.
     if settings.LINJIA_METRICS_FOLDER:
         multiprocess.MultiProcessCollector(registry, path=settings.LINJIA_METRICS_FOLDER)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(_OfThisProcess())
     oldest = Gauge("linjia_due_oldest_seconds", "How long the oldest open work has been due.", registry=registry)
     oldest.set(_oldest_due_seconds())
     parked = Gauge("linjia_due_parked", "Work set aside for a person to look at.", registry=registry)

@@ -69,6 +69,13 @@ def test_parked_work_is_counted(client: Client) -> None:
     assert "linjia_due_parked 1.0" in client.get("/metrics").content.decode()
 
 
+def test_it_counts_requests_by_route_not_by_path(client: Client) -> None:
+    client.get("/p/no-such-product/")
+    text = client.get("/metrics").content.decode()
+    assert 'linjia_request_seconds_count{method="GET",route="p/<slug:number>/",status="404"} 1.0' in text
+    assert "no-such-product" not in text
+
+
 def test_every_answer_carries_the_requests_id(client: Client) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": "from-the-proxy"}).headers["X-Request-ID"] == "from-the-proxy"
     made = client.get("/healthz", headers={"X-Request-ID": "no good\x0b<script>"}).headers["X-Request-ID"]
