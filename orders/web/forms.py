@@ -23,7 +23,7 @@ class ImagesField(forms.ImageField):
 
     widget = SeveralImages
 
-    def clean(self, data: Any, initial: Any = None) -> list[File[bytes]]:
+    def clean(self, data: Any, initial: Any = None) -> "list[File[bytes]]":
         files = [file for file in (data or []) if file]
         if len(files) > IMAGES_MAX:
             raise forms.ValidationError(_("Six pictures at most."))
