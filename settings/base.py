@@ -233,8 +233,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
-        "AfterSaleKind": "orders.aftersales.models.AfterSale.Kind.choices",
-        "AfterSaleReason": "orders.aftersales.models.AfterSale.Reason.choices",
+        "AfterSaleKind": "orders.aftersales.models.AfterSale.Kind",
+        "AfterSaleReason": "orders.aftersales.models.AfterSale.Reason",
         "AfterSaleState": "orders.aftersales.states.AfterSaleState.choices",
         "CommissionState": "distributors.commissions.states.CommissionState.choices",
         "OrderState": "orders.lifecycle.states.OrderState.choices",

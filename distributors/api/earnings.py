@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -17,17 +17,20 @@ from distributors.api.access import own_store
 from distributors.commissions.models import Commission
 from distributors.commissions.queries import commissions_of, earnings_of
 from distributors.payouts import actions as payouts
-from distributors.payouts.models import Withdrawal
-from distributors.payouts.queries import withdrawal_of, withdrawals_of
+from distributors.payouts.models import PayoutAccount, Withdrawal
+from distributors.payouts.queries import payout_account_of, withdrawal_of, withdrawals_of
 from distributors.payouts.states import WithdrawalState
+from shop.accounts.rules import mask_name
+from shop.api.asked import choice
 from shop.api.idempotency import HEADER, answer_once
-from shop.api.pagination import NewestFirst, paged
-from shop.api.throttles import Scoped
-from shop.base.errors import Invalid
+from shop.api.pagination import PAGING, page_of, paged
+from shop.api.throttles import limited
+from shop.base.errors import NotFound
 from shop.ledger import chart
 from shop.ledger.queries import balances_fen, statement
 
 BOOKS = ("available", "frozen", "paying", "debt")
+FEN_MAX = 10**12
 
 
 class EarningsOutput(serializers.Serializer[Any]):
@@ -48,8 +51,20 @@ class CommissionOutput(serializers.ModelSerializer[Commission]):
     class Meta:
         model = Commission
         fields = (
-            "order", "line", "level", "base_fen", "rate_bp", "amount_fen", "clawed_back_fen",
-            "left_fen", "state", "state_label", "rule_number", "accrued_at", "due_at", "settled_at",
+            "order",
+            "line",
+            "level",
+            "base_fen",
+            "rate_bp",
+            "amount_fen",
+            "clawed_back_fen",
+            "left_fen",
+            "state",
+            "state_label",
+            "rule_number",
+            "accrued_at",
+            "due_at",
+            "settled_at",
         )
 
     def get_left_fen(self, row: Commission) -> int:
@@ -58,6 +73,7 @@ class CommissionOutput(serializers.ModelSerializer[Commission]):
 
 class StatementLineOutput(serializers.Serializer[Any]):
     kind = serializers.CharField(source="journal.kind")
+    kind_label = serializers.CharField(source="journal.get_kind_display")
     reference = serializers.CharField(source="journal.reference")
     amount_fen = serializers.IntegerField(help_text="Positive when the balance grew.")
     happened_at = serializers.DateTimeField(source="journal.happened_at")
@@ -65,7 +81,22 @@ class StatementLineOutput(serializers.Serializer[Any]):
 
 
 class WithdrawInput(serializers.Serializer[None]):
-    amount_fen = serializers.IntegerField(min_value=1)
+    amount_fen = serializers.IntegerField(min_value=1, max_value=FEN_MAX)
+
+
+class PayoutAccountInput(serializers.Serializer[None]):
+    real_name = serializers.CharField(max_length=40)
+
+
+class PayoutAccountOutput(serializers.Serializer[PayoutAccount]):
+    channel = serializers.CharField()
+    channel_label = serializers.CharField(source="get_channel_display")
+    real_name = serializers.SerializerMethodField(help_text="Masked.")
+    changed_at = serializers.DateTimeField()
+    cooling_until = serializers.DateTimeField(allow_null=True, help_text="After a change: no withdrawal before then.")
+
+    def get_real_name(self, row: PayoutAccount) -> str:
+        return mask_name(row.real_name)
 
 
 class WithdrawalOutput(serializers.ModelSerializer[Withdrawal]):
@@ -77,18 +108,20 @@ class WithdrawalOutput(serializers.ModelSerializer[Withdrawal]):
     class Meta:
         model = Withdrawal
         fields = (
-            "number", "amount_fen", "tax_fen", "state", "state_label", "requested_at", "confirm_until",
-            "finished_at", "fail_reason", "package_info",
+            "number",
+            "amount_fen",
+            "tax_fen",
+            "state",
+            "state_label",
+            "requested_at",
+            "confirm_until",
+            "finished_at",
+            "fail_reason",
+            "package_info",
         )
 
     def get_package_info(self, row: Withdrawal) -> str:
         return row.package_info if row.state == WithdrawalState.WAITING_USER else ""
-
-
-class StatementPages(NewestFirst):
-    """A statement is paged along the time its lines were posted."""
-
-    ordering = ("-posted_at", "-id")
 
 
 @extend_schema(responses=EarningsOutput)
@@ -110,18 +143,21 @@ def earnings(request: Request) -> Response:
     )
 
 
-@extend_schema(responses=paged(CommissionOutput))
+@extend_schema(operation_id="me_store_commissions_list", parameters=PAGING, responses=paged(CommissionOutput))
 @api_view(["GET"])
 @permission_classes([IsAuthenticated])
 def commission_list(request: Request) -> Response:
     """My commissions, newest first; claw-backs are shown, never netted silently."""
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(commissions_of(own_store(request)), request) or []
-    return pages.get_paginated_response(CommissionOutput(rows, many=True).data)
+    page = page_of(commissions_of(own_store(request)), request)
+    return page.answer(CommissionOutput(page.rows, many=True).data)
 
 
 @extend_schema(
-    parameters=[OpenApiParameter("book", str, enum=list(BOOKS), description="Default: available.")],
+    operation_id="me_store_statement_list",
+    parameters=[
+        *PAGING,
+        OpenApiParameter("book", str, enum=list(BOOKS), description="Default: available."),
+    ],
     responses=paged(StatementLineOutput),
 )
 @api_view(["GET"])
@@ -129,21 +165,21 @@ def commission_list(request: Request) -> Response:
 def statement_list(request: Request) -> Response:
     """Every movement of one of my accounts in the books, newest first."""
     store = own_store(request)
-    book = request.query_params.get("book") or "available"
-    if book not in BOOKS:
-        raise Invalid(_("Choose one of: %(books)s.") % {"books": ", ".join(BOOKS)}, field="book")
-    pages = StatementPages()
-    rows = pages.paginate_queryset(statement(_path(book, store.code)), request) or []
-    return pages.get_paginated_response(StatementLineOutput(rows, many=True).data)
+    book = choice(request, "book", BOOKS, default="available")
+    page = page_of(statement(_path(book, store.code)), request, order=("-posted_at", "-id"))
+    return page.answer(StatementLineOutput(page.rows, many=True).data)
 
 
-@extend_schema(methods=["GET"], responses=paged(WithdrawalOutput))
 @extend_schema(
-    methods=["POST"], parameters=[HEADER], request=WithdrawInput, responses={201: WithdrawalOutput}
+    methods=["GET"],
+    operation_id="me_store_withdrawals_list",
+    parameters=PAGING,
+    responses=paged(WithdrawalOutput),
 )
+@extend_schema(methods=["POST"], parameters=[HEADER], request=WithdrawInput, responses={201: WithdrawalOutput})
+@limited("withdraw")
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
-@throttle_classes([Scoped])
 def withdrawal_list(request: Request) -> Response:
     """My withdrawals, newest first; or ask for one."""
     store = own_store(request)
@@ -152,15 +188,40 @@ def withdrawal_list(request: Request) -> Response:
         form.is_valid(raise_exception=True)
 
         def act() -> tuple[int, Any]:
-            row = payouts.request(
-                store=store, amount_fen=form.validated_data["amount_fen"], now=timezone.now()
-            )
+            row = payouts.request(store=store, amount_fen=form.validated_data["amount_fen"], now=timezone.now())
             return 201, json.loads(JSONRenderer().render(WithdrawalOutput(row).data))
 
         return answer_once(request, act)
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(withdrawals_of(store), request) or []
-    return pages.get_paginated_response(WithdrawalOutput(rows, many=True).data)
+    page = page_of(withdrawals_of(store), request)
+    return page.answer(WithdrawalOutput(page.rows, many=True).data)
+
+
+@extend_schema(methods=["GET"], responses=PayoutAccountOutput)
+@extend_schema(methods=["PUT"], request=PayoutAccountInput, responses=PayoutAccountOutput)
+@api_view(["GET", "PUT"])
+@permission_classes([IsAuthenticated])
+def payout_account(request: Request) -> Response:
+    """Where I am paid: the WeChat account I sign in with, under my real name. No request names another."""
+    store = own_store(request)
+    if request.method == "PUT":
+        form = PayoutAccountInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        row = payouts.save_payout_account(store=store, real_name=form.validated_data["real_name"], now=timezone.now())
+        return Response(PayoutAccountOutput(row).data)
+    found = payout_account_of(store)
+    if found is None:
+        raise NotFound(_("You have not said yet where you are paid."))
+    return Response(PayoutAccountOutput(found).data)
+
+
+@extend_schema(request=None, responses=WithdrawalOutput)
+@api_view(["POST"])
+@permission_classes([IsAuthenticated])
+def withdrawal_cancel(request: Request, number: str) -> Response:
+    """Take a withdrawal back: before it is sent, or while it waits for my confirmation."""
+    store = own_store(request)
+    payouts.cancel(store=store, number=withdrawal_of(store, number).number, now=timezone.now())
+    return Response(WithdrawalOutput(withdrawal_of(store, number)).data)
 
 
 @extend_schema(responses=WithdrawalOutput)
@@ -179,6 +240,3 @@ def _path(book: str, code: str) -> str:
         "debt": chart.store_debt,
     }
     return paths[book](code)
-
-
-withdrawal_list.cls.throttle_scope = "withdraw"

@@ -4,39 +4,43 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from distributors.api.access import own_store
 from distributors.links import actions
+from distributors.links.carry import carried, seal
 from distributors.links.models import ShareLink
 from distributors.links.queries import link_by_token, link_of, links_of
 from shop.accounts.models import User
-from shop.api.pagination import NewestFirst, paged
-from shop.api.throttles import Scoped
+from shop.api.pagination import PAGING, page_of, paged
+from shop.api.throttles import limited
+from shop.base.errors import NotFound
+from shop.base.numbers import token_hash
 from shop.catalogue.queries import product_for_sale
 
 
 class LinkInput(serializers.Serializer[None]):
     target = serializers.ChoiceField(choices=ShareLink.Target.choices)
     product = serializers.CharField(max_length=16, required=False, default="", allow_blank=True)
-    channel = serializers.ChoiceField(
-        choices=ShareLink.Channel.choices, required=False, default=ShareLink.Channel.LINK
+    channel = serializers.ChoiceField(choices=ShareLink.Channel.choices, required=False, default=ShareLink.Channel.LINK)
+    label = serializers.CharField(  # type: ignore[assignment]  # every field has a label; this one is a field
+        max_length=40, required=False, default="", allow_blank=True
     )
-    label = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
 
 
-class LinkOutput(serializers.Serializer[ShareLink]):
+class LinkOutput(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="Also the scene of a mini-program code.")
     url = serializers.SerializerMethodField()
     target = serializers.CharField()
     product = serializers.SerializerMethodField()
     channel = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # every field has a label; this one is a field
     created_at = serializers.DateTimeField()
     revoked_at = serializers.DateTimeField(allow_null=True)
 
@@ -52,13 +56,16 @@ class TouchOutput(serializers.Serializer[Any]):
     target = serializers.CharField()
     product = serializers.CharField(allow_blank=True)
     visitor_key = serializers.CharField(help_text="Keep it and send it as X-Visitor-Key.")
+    share_touch = serializers.CharField(
+        help_text="Send it as X-Share-Touch with the next POST: the order then never loses its link."
+    )
 
 
-@extend_schema(methods=["GET"], responses=paged(LinkOutput))
+@extend_schema(methods=["GET"], operation_id="me_store_links_list", parameters=PAGING, responses=paged(LinkOutput))
 @extend_schema(methods=["POST"], request=LinkInput, responses={201: LinkOutput})
+@limited("share_link")
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
-@throttle_classes([Scoped])
 def link_list(request: Request) -> Response:
     """My share links, newest first; or make one."""
     store = own_store(request)
@@ -76,9 +83,8 @@ def link_list(request: Request) -> Response:
             now=timezone.now(),
         )
         return Response(LinkOutput(link).data, status=201)
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(links_of(store).select_related("product"), request) or []
-    return pages.get_paginated_response(LinkOutput(rows, many=True).data)
+    page = page_of(links_of(store).select_related("product"), request)
+    return page.answer(LinkOutput(page.rows, many=True).data)
 
 
 @extend_schema(responses={204: OpenApiResponse(description="Revoked.")})
@@ -91,9 +97,9 @@ def link_detail(request: Request, token: str) -> Response:
 
 
 @extend_schema(request=None, responses={201: TouchOutput})
+@limited("touch")
 @api_view(["POST"])
 @permission_classes([AllowAny])
-@throttle_classes([Scoped])
 def touch(request: Request, token: str) -> Response:
     """Record that a link was opened here, and learn where it leads.
 
@@ -101,17 +107,17 @@ def touch(request: Request, token: str) -> Response:
     the visitor key.
     """
     link = link_by_token(token)
-    key = request.visitor_key or actions.new_visitor_key()
+    if link is None:
+        raise NotFound(_("This link leads nowhere any more."), field="token")
+    key = str(getattr(request, "visitor_key", ""))  # set by ShareMiddleware, made when the client has none
     user = request.user if isinstance(request.user, User) else None
-    actions.record_touch(link=link, visitor_key=key, user=user, now=timezone.now())
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    opened = actions.record_touch(link=link, visitor_key=key, user=user, now=timezone.now(), address=address)
     facts = {
         "store": link.store.code,
         "target": link.target,
         "product": link.product.number if link.product else "",
         "visitor_key": key,
+        "share_touch": seal([carried(opened)], visitor_hash=token_hash(key)),
     }
     return Response(facts, status=201)
-
-
-link_list.cls.throttle_scope = "share_link"
-touch.cls.throttle_scope = "touch"

@@ -3,26 +3,33 @@
 import json
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes, permission_classes
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orders.aftersales.actions import IMAGES_MAX
 from orders.aftersales.models import AfterSale, Evidence
 from orders.aftersales.queries import case_of, cases_of
 from orders.flow import aftersale as flow
+from shop.api.auth import caller
 from shop.api.idempotency import HEADER, answer_once
-from shop.api.pagination import NewestFirst, paged
+from shop.api.pagination import PAGING, page_of, paged
+from shop.api.parsers import JSONParser, MultiPartParser
+from shop.base.errors import Invalid
+from shop.base.numbers import new_token
+from shop.catalogue.pictures import BYTES_MAX, render
 
 
 class OpenInput(serializers.Serializer[None]):
     order = serializers.CharField(max_length=32)
-    line = serializers.IntegerField(min_value=1)
+    line = serializers.IntegerField(min_value=1, max_value=999)
     kind = serializers.ChoiceField(choices=AfterSale.Kind.choices)
     reason = serializers.ChoiceField(choices=AfterSale.Reason.choices)
     quantity = serializers.IntegerField(min_value=0, max_value=999)
@@ -39,23 +46,48 @@ class SendBackInput(serializers.Serializer[None]):
 
 
 class EvidenceOutput(serializers.ModelSerializer[Evidence]):
+    author_label = serializers.CharField(source="get_author_display")
+    image = serializers.SerializerMethodField(help_text="The address of a picture, or empty.")
+
     class Meta:
         model = Evidence
-        fields = ("author", "text", "image", "at")
+        fields = ("author", "author_label", "text", "image", "at")
+
+    def get_image(self, row: Evidence) -> str:
+        request: Request = self.context["request"]
+        return str(request.build_absolute_uri(row.image.url)) if row.image else ""
 
 
 class AfterSaleOutput(serializers.ModelSerializer[AfterSale]):
     order = serializers.CharField(source="order.number")
     line = serializers.IntegerField(source="order_line.line")
     title = serializers.CharField(source="order_line.title")
+    kind_label = serializers.CharField(source="get_kind_display")
+    reason_label = serializers.CharField(source="get_reason_display")
     state_label = serializers.CharField(source="get_state_display")
 
     class Meta:
         model = AfterSale
         fields = (
-            "number", "order", "line", "title", "kind", "reason", "quantity", "amount_fen",
-            "freight_fen", "state", "state_label", "opened_at", "deadline_at", "return_carrier",
-            "return_tracking_number", "refund_number", "closed_at",
+            "number",
+            "order",
+            "line",
+            "title",
+            "kind",
+            "kind_label",
+            "reason",
+            "reason_label",
+            "quantity",
+            "amount_fen",
+            "freight_fen",
+            "state",
+            "state_label",
+            "opened_at",
+            "deadline_at",
+            "return_carrier",
+            "return_tracking_number",
+            "refund_number",
+            "closed_at",
         )
 
 
@@ -66,19 +98,21 @@ class AfterSaleDetailOutput(AfterSaleOutput):
         fields = (*AfterSaleOutput.Meta.fields, "evidence")  # type: ignore[assignment]
 
 
-@extend_schema(methods=["GET"], responses=paged(AfterSaleOutput))
 @extend_schema(
-    methods=["POST"], parameters=[HEADER], request=OpenInput, responses={201: AfterSaleDetailOutput}
+    methods=["GET"],
+    operation_id="aftersales_list",
+    parameters=PAGING,
+    responses=paged(AfterSaleOutput),
 )
+@extend_schema(methods=["POST"], parameters=[HEADER], request=OpenInput, responses={201: AfterSaleDetailOutput})
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
 def aftersale_list(request: Request) -> Response:
     """My cases, newest first; or open one. The amount is computed, not asked for."""
     if request.method == "POST":
         return answer_once(request, lambda: (201, _open(request)))
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(cases_of(request.user), request) or []
-    return pages.get_paginated_response(AfterSaleOutput(rows, many=True).data)
+    page = page_of(cases_of(caller(request)), request)
+    return page.answer(AfterSaleOutput(page.rows, many=True).data)
 
 
 @extend_schema(responses=AfterSaleDetailOutput)
@@ -94,7 +128,7 @@ def aftersale_detail(request: Request, number: str) -> Response:
 @permission_classes([IsAuthenticated])
 def aftersale_withdraw(request: Request, number: str) -> Response:
     """Take a case back."""
-    flow.withdraw(aftersale=case_of(request.user, number), actor=_actor(request), now=timezone.now())
+    flow.withdraw(aftersale=case_of(caller(request), number), actor=_actor(request), now=timezone.now())
     return Response(_detail(request, number))
 
 
@@ -106,7 +140,7 @@ def aftersale_send_back(request: Request, number: str) -> Response:
     form = SendBackInput(data=request.data)
     form.is_valid(raise_exception=True)
     flow.send_back(
-        aftersale=case_of(request.user, number),
+        aftersale=case_of(caller(request), number),
         actor=_actor(request),
         now=timezone.now(),
         **form.validated_data,
@@ -122,7 +156,7 @@ def aftersale_escalate(request: Request, number: str) -> Response:
     form = TextInput(data=request.data)
     form.is_valid(raise_exception=True)
     flow.escalate(
-        aftersale=case_of(request.user, number),
+        aftersale=case_of(caller(request), number),
         actor=_actor(request),
         text=form.validated_data["text"],
         now=timezone.now(),
@@ -133,16 +167,16 @@ def aftersale_escalate(request: Request, number: str) -> Response:
 @extend_schema(request=TextInput, responses={201: AfterSaleDetailOutput})
 @api_view(["POST"])
 @permission_classes([IsAuthenticated])
-@parser_classes([JSONParser, MultiPartParser, FormParser])
+@parser_classes([JSONParser, MultiPartParser])
 def aftersale_evidence(request: Request, number: str) -> Response:
     """Add words or pictures (multipart field ``images``) to a case."""
     form = TextInput(data=request.data)
     form.is_valid(raise_exception=True)
     flow.say(
-        aftersale=case_of(request.user, number),
+        aftersale=case_of(caller(request), number),
         author=Evidence.Author.CUSTOMER,
         text=form.validated_data["text"],
-        images=request.FILES.getlist("images"),
+        images=_pictures(request),
         now=timezone.now(),
     )
     return Response(_detail(request, number), status=201)
@@ -152,20 +186,33 @@ def _open(request: Request) -> dict[str, Any]:
     form = OpenInput(data=request.data)
     form.is_valid(raise_exception=True)
     data = form.validated_data
-    case = flow.open_aftersale(
-        user=request.user, order_number=data.pop("order"), now=timezone.now(), **data
-    )
+    case = flow.open_aftersale(user=caller(request), order_number=data.pop("order"), now=timezone.now(), **data)
     return _detail(request, case.number)
 
 
 def _detail(request: Request, number: str) -> dict[str, Any]:
-    case = cases_of(request.user).prefetch_related("evidence").filter(number=number).first()
+    case = cases_of(caller(request)).prefetch_related("evidence").filter(number=number).first()
     if case is None:
-        case = case_of(request.user, number)
+        case = case_of(caller(request), number)
     output = AfterSaleDetailOutput(case, context={"request": request})
     facts: dict[str, Any] = json.loads(JSONRenderer().render(output.data))
     return facts
 
 
+def _pictures(request: Request) -> list["ContentFile[bytes]"]:
+    """Draw the pictures of a form anew: whatever else hides in the files, and their names, is gone."""
+    files = request.FILES.getlist("images")
+    if len(files) > IMAGES_MAX:
+        raise Invalid(_("At most %(most)s pictures.") % {"most": IMAGES_MAX}, field="images")
+    drawn = []
+    for file in files:
+        try:
+            picture = render(file.read(BYTES_MAX + 1)).large
+        except Invalid as error:
+            raise Invalid(error.message, field="images") from error
+        drawn.append(ContentFile(picture, name=f"{new_token(24)}.webp"))
+    return drawn
+
+
 def _actor(request: Request) -> str:
-    return f"user:{request.user.number}"
+    return f"user:{caller(request).number}"

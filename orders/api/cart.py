@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
@@ -19,6 +20,7 @@ from orders.checkout.quote import quote
 from orders.checkout.rules import Problem
 from orders.checkout.split import Quote, QuoteGroup, QuoteLine
 from shop.accounts.queries import address_of
+from shop.base.errors import Invalid
 
 VISITOR = OpenApiParameter(
     name="X-Visitor-Key",
@@ -83,7 +85,11 @@ class ItemInput(serializers.Serializer[None]):
 
 
 class QuoteInput(serializers.Serializer[None]):
-    items = ItemInput(many=True, required=False, help_text="Left out: the cart's selected lines.")
+    items = ItemInput(
+        many=True,
+        required=False,
+        help_text="Left out: the cart's selected lines.",
+    )
     address = serializers.CharField(max_length=20, required=False, help_text="One of my addresses.")
     region_code = serializers.CharField(max_length=16, required=False, help_text="Instead of it.")
 
@@ -131,7 +137,7 @@ def cart_detail(request: Request) -> Response:
     if request.method == "DELETE":
         cart.clear(owner=cart_owner(request))
         return Response(status=204)
-    return Response(_cart(cart.cart_view(cart_owner(request), now=timezone.now())))
+    return Response(_cart(cart.cart_view(cart_owner(request, is_looking=True), now=timezone.now())))
 
 
 @extend_schema(parameters=[VISITOR], request=PutInInput, responses={201: CartOutput})
@@ -176,21 +182,21 @@ def quotes(request: Request) -> Response:
     """What it would cost, delivered: every amount explained, every trouble with its way out."""
     form = QuoteInput(data=request.data)
     form.is_valid(raise_exception=True)
-    owner = cart_owner(request)
+    owner = cart_owner(request, is_looking="items" in form.validated_data)
     found = quote(
         user=owner.user,
-        items=items_of(form.validated_data, request),
-        region_code=_region_code(form.validated_data, request),
+        items=items_of(form.validated_data, owner),
+        region_code=_region_code(form.validated_data, owner),
         visitor_key=visitor_key(request),
         now=timezone.now(),
     )
     return Response(quote_facts(found))
 
 
-def items_of(data: dict[str, Any], request: Request) -> list[Item]:
+def items_of(data: dict[str, Any], owner: cart.CartOwner) -> list[Item]:
     """Return the items a body names, or the cart's selection when it names none."""
     if "items" not in data:
-        return cart.selected_items(cart_owner(request))
+        return cart.selected_items(owner)
     return [Item(row["sku"], row["quantity"], row["store"]) for row in data["items"]]
 
 
@@ -216,11 +222,12 @@ def _change(owner: cart.CartOwner, sku: str, data: dict[str, Any]) -> None:
             cart.select(owner=owner, sku_number=sku, selected=data["is_selected"], now=now)
 
 
-def _region_code(data: dict[str, Any], request: Request) -> str | None:
-    user = cart_owner(request).user
-    if data.get("address") and user is not None:
-        return address_of(user, data["address"]).region_code
-    return data.get("region_code")
+def _region_code(data: dict[str, Any], owner: cart.CartOwner) -> str | None:
+    if "address" not in data:
+        return data.get("region_code")
+    if owner.user is None:
+        raise Invalid(_("Sign in to use your addresses, or give a region_code."), field="address")
+    return address_of(owner.user, data["address"]).region_code
 
 
 def _cart(view: CartView) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orders.api.access import visitor_key
+from orders.api.access import cart_owner, visitor_key
 from orders.api.cart import VISITOR, ItemInput, items_of
 from orders.checkout.place import place_order
 from orders.flow.delivery import confirm_receipt
@@ -25,18 +25,27 @@ from orders.lifecycle.queries import order_of, orders_of, part_of, with_parts
 from orders.lifecycle.states import OrderState
 from orders.payments.queries import refunds_of
 from orders.shipments.queries import shipments_of
+from shop.api.asked import choice
+from shop.api.auth import caller
 from shop.api.idempotency import HEADER, answer_once
-from shop.api.pagination import NewestFirst, paged
-from shop.api.throttles import Scoped
-from shop.base.errors import Invalid
+from shop.api.pagination import PAGING, page_of, paged
+from shop.api.throttles import limited
+from shop.base.errors import NotFound
 
 
 class PlaceInput(serializers.Serializer[None]):
-    items = ItemInput(many=True, required=False, help_text="Left out: the cart's selected lines.")
+    items = ItemInput(
+        many=True,
+        required=False,
+        help_text="Left out: the cart's selected lines.",
+    )
     address = serializers.CharField(max_length=20, help_text="One of my addresses.")
     note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
     expected_payable_fen = serializers.IntegerField(
-        min_value=1, required=False, help_text="From the quote; another price is refused, not charged."
+        min_value=1,
+        max_value=10**12,
+        required=False,
+        help_text="From the quote; another price is refused, not charged.",
     )
 
 
@@ -51,8 +60,18 @@ class LineOutput(serializers.ModelSerializer[OrderLine]):
     class Meta:
         model = OrderLine
         fields = (
-            "line", "sku", "product", "title", "option_text", "quantity", "unit_fen", "discount_fen",
-            "paid_fen", "refunded_quantity", "refunded_fen", "window_ends_at",
+            "line",
+            "sku",
+            "product",
+            "title",
+            "option_text",
+            "quantity",
+            "unit_fen",
+            "discount_fen",
+            "paid_fen",
+            "refunded_quantity",
+            "refunded_fen",
+            "window_ends_at",
         )
 
 
@@ -65,9 +84,21 @@ class PartOutput(serializers.ModelSerializer[SupplierOrder]):
     class Meta:
         model = SupplierOrder
         fields = (
-            "number", "supplier", "supplier_name", "state", "state_label", "goods_fen", "discount_fen",
-            "freight_fen", "payable_fen", "refunded_fen", "shipped_at", "auto_receive_at",
-            "received_at", "completed_at", "lines",
+            "number",
+            "supplier",
+            "supplier_name",
+            "state",
+            "state_label",
+            "goods_fen",
+            "discount_fen",
+            "freight_fen",
+            "payable_fen",
+            "refunded_fen",
+            "shipped_at",
+            "auto_receive_at",
+            "received_at",
+            "completed_at",
+            "lines",
         )
 
 
@@ -78,11 +109,38 @@ class OrderOutput(serializers.ModelSerializer[Order]):
     class Meta:
         model = Order
         fields = (
-            "number", "state", "state_label", "goods_fen", "discount_fen", "freight_fen",
-            "payable_fen", "paid_fen", "refunded_fen", "recipient_name", "recipient_phone",
-            "region_names", "address_detail", "note", "placed_at", "expires_at", "paid_at",
-            "cancelled_at", "cancel_reason", "completed_at", "supplier_orders",
+            "number",
+            "state",
+            "state_label",
+            "goods_fen",
+            "discount_fen",
+            "freight_fen",
+            "payable_fen",
+            "paid_fen",
+            "refunded_fen",
+            "recipient_name",
+            "recipient_phone",
+            "region_names",
+            "address_detail",
+            "note",
+            "placed_at",
+            "expires_at",
+            "paid_at",
+            "cancelled_at",
+            "cancel_reason",
+            "completed_at",
+            "supplier_orders",
         )
+
+
+class ParcelLineOutput(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    quantity = serializers.IntegerField()
+
+
+class ParcelEventOutput(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    text = serializers.CharField()
 
 
 class ParcelOutput(serializers.Serializer[Any]):
@@ -91,17 +149,19 @@ class ParcelOutput(serializers.Serializer[Any]):
     carrier = serializers.CharField()
     tracking_number = serializers.CharField()
     shipped_at = serializers.DateTimeField()
-    lines = serializers.ListField(child=serializers.DictField())
-    events = serializers.ListField(child=serializers.DictField())
+    lines = ParcelLineOutput(many=True)
+    events = ParcelEventOutput(many=True)
 
 
 class RefundOutput(serializers.Serializer[Any]):
     number = serializers.CharField()
     cause = serializers.CharField()
+    cause_label = serializers.CharField(source="get_cause_display")
     reason = serializers.CharField()
     amount_fen = serializers.IntegerField()
     freight_fen = serializers.IntegerField()
     state = serializers.CharField()
+    state_label = serializers.CharField(source="get_state_display")
     requested_at = serializers.DateTimeField()
     succeeded_at = serializers.DateTimeField(allow_null=True)
 
@@ -116,22 +176,23 @@ class OrderDetailOutput(OrderOutput):
 
 @extend_schema(
     methods=["GET"],
-    parameters=[OpenApiParameter("state", str, enum=[str(state) for state in OrderState])],
+    operation_id="orders_list",
+    parameters=[
+        *PAGING,
+        OpenApiParameter("state", str, enum=[str(state) for state in OrderState]),
+    ],
     responses=paged(OrderOutput),
 )
-@extend_schema(
-    methods=["POST"], parameters=[HEADER, VISITOR], request=PlaceInput, responses={201: OrderDetailOutput}
-)
+@extend_schema(methods=["POST"], parameters=[HEADER, VISITOR], request=PlaceInput, responses={201: OrderDetailOutput})
+@limited("place_order")
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
-@throttle_classes([Scoped])
 def order_list(request: Request) -> Response:
     """My orders, newest first; or place one. Prices come from the shop, never from the body."""
     if request.method == "POST":
         return answer_once(request, lambda: (201, _place(request)))
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(with_parts(_in_state(request)), request) or []
-    return pages.get_paginated_response(OrderOutput(rows, many=True).data)
+    page = page_of(with_parts(_in_state(request)), request)
+    return page.answer(OrderOutput(page.rows, many=True).data)
 
 
 @extend_schema(responses=OrderDetailOutput)
@@ -139,7 +200,7 @@ def order_list(request: Request) -> Response:
 @permission_classes([IsAuthenticated])
 def order_detail(request: Request, number: str) -> Response:
     """One of my orders with its parts, parcels and refunds."""
-    return Response(_detail(order_of(request.user, number)))
+    return Response(_detail(order_of(caller(request), number)))
 
 
 @extend_schema(parameters=[HEADER], request=CancelInput, responses=OrderDetailOutput)
@@ -151,10 +212,10 @@ def order_cancel(request: Request, number: str) -> Response:
     form.is_valid(raise_exception=True)
 
     def act() -> tuple[int, Any]:
-        order = order_of(request.user, number)
+        order = order_of(caller(request), number)
         reason = form.validated_data["reason"] or str(_("cancelled by the customer"))
         cancel_order(order=order, actor=_actor(request), reason=reason, now=timezone.now())
-        return 200, _detail(order_of(request.user, number))
+        return 200, _detail(order_of(caller(request), number))
 
     return answer_once(request, act)
 
@@ -165,12 +226,12 @@ def order_cancel(request: Request, number: str) -> Response:
 def part_receive(request: Request, number: str, part: str) -> Response:
     """Confirm that a supplier's part arrived; its return window begins."""
     with transaction.atomic():
-        order = order_of(request.user, number)
-        supplier_order = part_of(request.user, part)
+        order = order_of(caller(request), number)
+        supplier_order = part_of(caller(request), part)
         if supplier_order.order_id != order.pk:
-            raise Invalid(_("This parcel belongs to another order."), field="part")
+            raise NotFound(_("This order has no such part."), field="part")
         confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
-    return Response(_detail(order_of(request.user, number)))
+    return Response(_detail(order_of(caller(request), number)))
 
 
 def _place(request: Request) -> dict[str, Any]:
@@ -178,8 +239,8 @@ def _place(request: Request) -> dict[str, Any]:
     form.is_valid(raise_exception=True)
     data = form.validated_data
     order = place_order(
-        user=request.user,
-        items=items_of(data, request),
+        user=caller(request),
+        items=items_of(data, cart_owner(request)),
         address_number=data["address"],
         note=data["note"],
         visitor_key=visitor_key(request),
@@ -190,15 +251,9 @@ def _place(request: Request) -> dict[str, Any]:
 
 
 def _in_state(request: Request) -> QuerySet[Order]:
-    rows = orders_of(request.user)
-    state = request.query_params.get("state")
-    if not state:
-        return rows
-    if state not in OrderState.values:
-        raise Invalid(
-            _("Choose one of: %(states)s.") % {"states": ", ".join(OrderState.values)}, field="state"
-        )
-    return rows.filter(state=state)
+    rows = orders_of(caller(request))
+    state = choice(request, "state", OrderState.values)
+    return rows.filter(state=state) if state else rows
 
 
 def _detail(order: Order) -> dict[str, Any]:
@@ -211,9 +266,7 @@ def _detail(order: Order) -> dict[str, Any]:
             "carrier": parcel.carrier,
             "tracking_number": parcel.tracking_number,
             "shipped_at": parcel.shipped_at,
-            "lines": [
-                {"line": line.order_line.line, "quantity": line.quantity} for line in parcel.lines.all()
-            ],
+            "lines": [{"line": line.order_line.line, "quantity": line.quantity} for line in parcel.lines.all()],
             "events": [{"at": event.at, "text": event.text} for event in parcel.events.all()],
         }
         for parcel in shipments_of(row)
@@ -225,8 +278,4 @@ def _detail(order: Order) -> dict[str, Any]:
 
 
 def _actor(request: Request) -> str:
-    return f"user:{request.user.number}"
-
-
-for _scoped in (order_list,):
-    _scoped.cls.throttle_scope = "place_order"
+    return f"user:{caller(request).number}"

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,8 +18,9 @@ from orders.payments.actions import KINDS, start_payment
 from orders.payments.models import Payment
 from orders.payments.queries import payment_of, payments_of
 from shop.accounts.queries import openid_of
+from shop.api.auth import caller
 from shop.api.idempotency import HEADER, answer_once_outside
-from shop.api.throttles import Scoped
+from shop.api.throttles import limited
 from shop.base.errors import NotFound
 
 
@@ -30,27 +31,37 @@ class PayInput(serializers.Serializer[None]):
 
 
 class PaymentOutput(serializers.ModelSerializer[Payment]):
+    state_label = serializers.CharField(source="get_state_display")
     order_state = serializers.CharField(source="order.state")
+    order_state_label = serializers.CharField(source="order.get_state_display")
     client_params = serializers.DictField(help_text="For wx.requestPayment, as they are.")
 
     class Meta:
         model = Payment
         fields = (
-            "number", "kind", "amount_fen", "state", "is_applied", "code_url", "client_params",
-            "started_at", "succeeded_at", "order_state",
+            "number",
+            "kind",
+            "amount_fen",
+            "state",
+            "state_label",
+            "is_applied",
+            "code_url",
+            "client_params",
+            "started_at",
+            "succeeded_at",
+            "order_state",
+            "order_state_label",
         )
 
 
-@extend_schema(methods=["GET"], responses=PaymentOutput(many=True))
-@extend_schema(
-    methods=["POST"], parameters=[HEADER], request=PayInput, responses={201: PaymentOutput}
-)
+@extend_schema(methods=["GET"], operation_id="orders_payments_list", responses=PaymentOutput(many=True))
+@extend_schema(methods=["POST"], parameters=[HEADER], request=PayInput, responses={201: PaymentOutput})
+@limited("pay")
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
-@throttle_classes([Scoped])
 def order_payments(request: Request, number: str) -> Response:
     """The attempts to pay one of my orders; or begin (go on with) one."""
-    order = order_of(request.user, number)
+    order = order_of(caller(request), number)
     if request.method == "GET":
         return Response(PaymentOutput(payments_of(order).select_related("order"), many=True).data)
     form = PayInput(data=request.data)
@@ -58,7 +69,7 @@ def order_payments(request: Request, number: str) -> Response:
     kind = form.validated_data["kind"]
 
     def act() -> tuple[int, Any]:
-        openid = openid_of(request.user, settings.LINJIA_WECHAT_APP_ID) if kind == "jsapi" else None
+        openid = openid_of(caller(request), settings.LINJIA_WECHAT_APP_ID) if kind == "jsapi" else None
         payment = start_payment(order=order, kind=kind, payer_openid=openid, now=timezone.now())
         return 201, PaymentOutput(payment).data
 
@@ -66,18 +77,14 @@ def order_payments(request: Request, number: str) -> Response:
 
 
 @extend_schema(request=None, responses=PaymentOutput)
+@limited("pay")
 @api_view(["POST"])
 @permission_classes([IsAuthenticated])
-@throttle_classes([Scoped])
 def payment_check(request: Request, number: str, payment: str) -> Response:
     """Ask the channel what became of a payment, when its notice is late."""
-    order = order_of(request.user, number)
-    row = payment_of(request.user, payment)
+    order = order_of(caller(request), number)
+    row = payment_of(caller(request), payment)
     if row.order_id != order.pk:
         raise NotFound(_("There is no such payment."), field="payment")
     query_payment(number=row.number, now=timezone.now())
-    return Response(PaymentOutput(payment_of(request.user, payment)).data)
-
-
-for _scoped in (order_payments, payment_check):
-    _scoped.cls.throttle_scope = "pay"
+    return Response(PaymentOutput(payment_of(caller(request), payment)).data)

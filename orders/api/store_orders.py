@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from distributors.api.access import own_store
 from distributors.commissions.queries import explain
 from orders.lifecycle.queries import orders_of_store, seen_by_store
-from shop.api.pagination import NewestFirst, paged
+from shop.api.pagination import PAGING, page_of, paged
 from shop.base.errors import NotFound
 
 
@@ -71,16 +71,13 @@ class ExplanationOutput(serializers.Serializer[Any]):
     commissions = CommissionExplanationOutput(many=True)
 
 
-@extend_schema(responses=paged(StoreOrderOutput))
+@extend_schema(operation_id="me_store_orders_list", parameters=PAGING, responses=paged(StoreOrderOutput))
 @api_view(["GET"])
 @permission_classes([IsAuthenticated])
 def store_order_list(request: Request) -> Response:
     """Orders with lines my store sold, newest first; only those lines."""
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(orders_of_store(own_store(request)), request) or []
-    return pages.get_paginated_response(
-        StoreOrderOutput([seen_by_store(row) for row in rows], many=True).data
-    )
+    page = page_of(orders_of_store(own_store(request)), request)
+    return page.answer(StoreOrderOutput([seen_by_store(row) for row in page.rows], many=True).data)
 
 
 @extend_schema(responses=ExplanationOutput)
@@ -91,10 +88,10 @@ def store_order_explain(request: Request, number: str) -> Response:
     store = own_store(request)
     order = orders_of_store(store).filter(number=number).first()
     if order is None:
-        raise NotFound(_("There is no such order of your store."))
+        raise NotFound(_("There is no such order of your store."), field="number")
     facts = {
         "order": seen_by_store(order),
-        "evidence": {str(line.line): line.credit_evidence for line in order.store_lines},
+        "evidence": {str(line.line): line.credit_evidence for line in order.store_lines},  # type: ignore[attr-defined]
         "commissions": explain(order_number=number, store=store),
     }
     return Response(ExplanationOutput(facts).data)

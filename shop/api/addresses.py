@@ -14,6 +14,8 @@ from rest_framework.response import Response
 from shop.accounts import addresses
 from shop.accounts.models import Address
 from shop.accounts.queries import address_of, addresses_of
+from shop.api.asked import word
+from shop.api.auth import caller
 from shop.base.errors import Invalid
 from shop.regions import queries as regions
 from shop.regions.models import Region
@@ -49,13 +51,13 @@ class AddressOutput(serializers.ModelSerializer[Address]):
 @permission_classes([AllowAny])
 def region_list(request: Request) -> Response:
     """The places right below one."""
-    parent = request.query_params.get("parent") or None
-    if parent:
-        regions.region(parent)
+    parent = word(request, "parent") or None
+    if parent and not Region.objects.filter(code=parent).exists():
+        raise Invalid(_("There is no such region."), field="parent")
     return Response(RegionOutput(regions.children(parent), many=True).data)
 
 
-@extend_schema(methods=["GET"], responses=AddressOutput(many=True))
+@extend_schema(methods=["GET"], operation_id="me_addresses_list", responses=AddressOutput(many=True))
 @extend_schema(methods=["POST"], request=AddressInput, responses={201: AddressOutput})
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
@@ -63,7 +65,7 @@ def address_list(request: Request) -> Response:
     """My addresses, the default first; at most 30."""
     if request.method == "POST":
         return Response(AddressOutput(_save(request, None)).data, status=201)
-    return Response(AddressOutput(addresses_of(request.user), many=True).data)
+    return Response(AddressOutput(addresses_of(caller(request)), many=True).data)
 
 
 @extend_schema(methods=["GET"], responses=AddressOutput)
@@ -76,9 +78,9 @@ def address_detail(request: Request, number: str) -> Response:
     if request.method == "PUT":
         return Response(AddressOutput(_save(request, number)).data)
     if request.method == "DELETE":
-        addresses.remove_address(user=request.user, number=number, now=timezone.now())
+        addresses.remove_address(user=caller(request), number=number, now=timezone.now())
         return Response(status=204)
-    return Response(AddressOutput(address_of(request.user, number)).data)
+    return Response(AddressOutput(address_of(caller(request), number)).data)
 
 
 def _save(request: Request, number: str | None) -> Address:
@@ -88,6 +90,4 @@ def _save(request: Request, number: str | None) -> Address:
     place = regions.region(data["region_code"])
     if place.level < COUNTY:
         raise Invalid(_("Choose the county or district too."), field="region_code")
-    return addresses.save_address(
-        user=request.user, number=number, region_names=regions.names(place.code), **data
-    )
+    return addresses.save_address(user=caller(request), number=number, region_names=regions.names(place.code), **data)

@@ -38,3 +38,9 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
+
+
+def caller(request: Request) -> User:
+    """Return the person behind a request that only signed-in people may make."""
+    assert isinstance(request.user, User), "the view asks for IsAuthenticated"
+    return request.user

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
@@ -14,8 +13,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shop.api.pagination import NewestFirst, paged
-from shop.base.errors import Invalid
+from shop.api.asked import choice, word
+from shop.api.pagination import PAGING, page_of, paged
 from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Product, ProductImage
 from shop.stock import queries as stock
@@ -85,7 +84,9 @@ def category_list(request: Request) -> Response:
 
 
 @extend_schema(
+    operation_id="products_list",
     parameters=[
+        *PAGING,
         OpenApiParameter("category", str, description="A category's code; its sub-categories count."),
         OpenApiParameter("q", str, description="Words to search for."),
         OpenApiParameter("sort", str, enum=list(SORTS), description="Default: newest."),
@@ -96,10 +97,9 @@ def category_list(request: Request) -> Response:
 @permission_classes([AllowAny])
 def product_list(request: Request) -> Response:
     """Products on sale. No personal order: everybody sees the same."""
-    pages = NewestFirst()
-    pages.ordering = _sort(request)
-    rows = pages.paginate_queryset(_wanted(request), request) or []
-    return pages.get_paginated_response(product_cards(request, rows))
+    order = SORTS[choice(request, "sort", SORTS, default="newest")]
+    page = page_of(_wanted(request), request, order=order)
+    return page.answer(product_cards(request, page.rows))
 
 
 @extend_schema(responses=ProductOutput)
@@ -143,20 +143,11 @@ def image_facts(request: Request, image: ProductImage) -> dict[str, str]:
     return {"large": large, "small": f"{stem}-400.{ending}", "alt": image.alt}
 
 
-def _sort(request: Request) -> tuple[str, ...]:
-    name = request.query_params.get("sort") or "newest"
-    if name not in SORTS:
-        raise Invalid(
-            _("Sort by one of: %(names)s.") % {"names": ", ".join(SORTS)}, field="sort"
-        )
-    return SORTS[name]
-
-
 def _wanted(request: Request) -> QuerySet[Product]:
     rows = catalogue.on_sale_products()
-    if text := request.query_params.get("q", "").strip()[:80]:
+    if text := word(request, "q"):
         rows = catalogue.search_products(text)
-    if code := request.query_params.get("category"):
+    if code := word(request, "category"):
         inside = catalogue.products_in(catalogue.category_by_code(code))
         rows = rows.filter(pk__in=inside.order_by().values("pk"))
     return rows

@@ -8,8 +8,9 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from shop.api.auth import caller
 from shop.base.errors import Invalid
-from shop.work.idempotency import begin, finish, once, request_hash
+from shop.work.idempotency import begin, finish, forget, once, request_hash
 
 HEADER = OpenApiParameter(
     name="Idempotency-Key",
@@ -31,9 +32,7 @@ class KeyMissing(Invalid):
 
 def answer_once(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
     """Run ``act`` once for this caller, key and body, in one transaction with its answer."""
-    status, body, replayed = once(
-        caller=_caller(request), key=_key(request), asked=_asked(request), act=act
-    )
+    status, body, replayed = once(caller=_caller(request), key=_key(request), asked=_asked(request), act=act)
     return _response(status, body, replayed)
 
 
@@ -43,7 +42,11 @@ def answer_once_outside(request: Request, act: Callable[[], tuple[int, Any]]) ->
     seen = begin(caller=caller, key=key, asked=_asked(request))
     if seen is not None:
         return _response(*seen, replayed=True)
-    status, body = act()
+    try:
+        status, body = act()
+    except Exception:
+        forget(caller=caller, key=key)
+        raise
     finish(caller=caller, key=key, status=status, body=body)
     return _response(status, body, replayed=False)
 
@@ -54,7 +57,7 @@ def _response(status: int, body: Any, replayed: bool) -> Response:
 
 
 def _caller(request: Request) -> str:
-    return f"user:{request.user.number}"
+    return f"user:{caller(request).number}"
 
 
 def _asked(request: Request) -> str:

@@ -1,5 +1,7 @@
 """The signed-in person's messages."""
 
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -8,14 +10,15 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shop.api.pagination import NewestFirst, paged
+from shop.api.auth import caller
+from shop.api.pagination import PAGING, page_of, paged
 from shop.notifications.actions import mark_all_read
 from shop.notifications.models import Notification
 from shop.notifications.queries import notifications_of
 from shop.notifications.rules import render
 
 
-class NotificationOutput(serializers.Serializer[Notification]):
+class NotificationOutput(serializers.Serializer[Any]):
     kind = serializers.CharField()
     title = serializers.SerializerMethodField()
     text = serializers.SerializerMethodField()
@@ -33,14 +36,13 @@ class NotificationOutput(serializers.Serializer[Notification]):
         return row.read_at is not None
 
 
-@extend_schema(responses=paged(NotificationOutput))
+@extend_schema(operation_id="me_notifications_list", parameters=PAGING, responses=paged(NotificationOutput))
 @api_view(["GET"])
 @permission_classes([IsAuthenticated])
 def notification_list(request: Request) -> Response:
     """My messages, newest first."""
-    pages = NewestFirst()
-    rows = pages.paginate_queryset(notifications_of(request.user), request)
-    return pages.get_paginated_response(NotificationOutput(rows or [], many=True).data)
+    page = page_of(notifications_of(caller(request)), request)
+    return page.answer(NotificationOutput(page.rows, many=True).data)
 
 
 @extend_schema(request=None, responses={204: OpenApiResponse(description="Read.")})
@@ -48,5 +50,5 @@ def notification_list(request: Request) -> Response:
 @permission_classes([IsAuthenticated])
 def read_all(request: Request) -> Response:
     """Mark all my messages as read."""
-    mark_all_read(user=request.user, at=timezone.now())
+    mark_all_read(user=caller(request), at=timezone.now())
     return Response(status=204)

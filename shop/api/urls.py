@@ -15,9 +15,9 @@ urlpatterns = [
     path("me/notifications/", notifications.notification_list),
     path("me/notifications/read/", notifications.read_all),
     path("me/addresses/", addresses.address_list),
-    path("me/addresses/<str:number>/", addresses.address_detail),
+    path("me/addresses/<slug:number>/", addresses.address_detail),
     path("regions/", addresses.region_list),
     path("categories/", catalogue.category_list),
     path("products/", catalogue.product_list),
-    path("products/<str:number>/", catalogue.product_detail),
+    path("products/<slug:number>/", catalogue.product_detail),
 ]

@@ -31,9 +31,7 @@ def request_hash(*parts: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def once(
-    *, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]]
-) -> tuple[int, Any, bool]:
+def once(*, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]]) -> tuple[int, Any, bool]:
     """Run ``act`` once per caller and key, in one transaction with the record of its answer.
 
     Returns ``(status, body, replayed)``. A second request waits for the first to commit and gets
@@ -61,9 +59,7 @@ def begin(*, caller: str, key: str, asked: str) -> tuple[int, Any] | None:
     :func:`finish`. Repeating after a crash runs the action again, which must be idempotent by
     its own numbers. Raises :class:`KeyReused`.
     """
-    row, _created = IdempotencyKey.objects.get_or_create(
-        caller=caller, key=key, defaults={"request_hash": asked}
-    )
+    row, _created = IdempotencyKey.objects.get_or_create(caller=caller, key=key, defaults={"request_hash": asked})
     if row.request_hash != asked:
         raise KeyReused(_KEY_REUSED)
     return None if row.status is None else (row.status, row.body)
@@ -74,9 +70,12 @@ def finish(*, caller: str, key: str, status: int, body: Any) -> None:
     IdempotencyKey.objects.filter(caller=caller, key=key, status=None).update(status=status, body=body)
 
 
-_KEY_REUSED = _(
-    "This Idempotency-Key was used before with another request. Send a new key for a new request."
-)
+def forget(*, caller: str, key: str) -> None:
+    """Let go of a key whose request failed, so that it may be used again; an answer on record stays."""
+    IdempotencyKey.objects.filter(caller=caller, key=key, status=None).delete()
+
+
+_KEY_REUSED = _("This Idempotency-Key was used before with another request. Send a new key for a new request.")
 
 
 def _replay(seen: IdempotencyKey, asked: str) -> tuple[int, Any]:
