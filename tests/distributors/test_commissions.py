@@ -1,5 +1,6 @@
 """What a sale earns: accrued, settled after its window, clawed back."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from distributors.commissions import actions as commissions
 from distributors.commissions.models import ClawBack, Commission
 from distributors.commissions.queries import earnings_of, explain, sales_report
+from distributors.commissions.rules import Sale, SaleLine
 from distributors.stores import actions as stores
 from shop.ledger import chart
+from shop.ledger.actions import post_many
 from shop.ledger.models import Journal
 from shop.ledger.queries import balance_fen
 from shop.ledger.verification import verify
@@ -21,6 +24,7 @@ from tests.distributors.sellers import (
     moment,
     money,
     open_store,
+    receive,
     refund,
     rows,
     rule,
@@ -60,6 +64,26 @@ def test_a_sale_earns_frozen_money_for_two_levels_and_no_third():
                 amount_fen=100,
                 accrued_at=moment(),
             )
+
+
+@pytest.mark.django_db
+def test_accruing_the_same_sale_twice_earns_once():
+    ahe = open_store("阿禾 Ahe")
+    line = SaleLine(
+        line=1,
+        paid_fen=10_000,
+        supplier_fen=5_000,
+        level1_bp=1_000,
+        level1_fen=1_000,
+        store_id=ahe.pk,
+        store_code=ahe.code,
+    )
+    sale = Sale("O-twice", moment(), [line, replace(line, line=2, level1_fen=0)])
+    with transaction.atomic():
+        receive("O-twice", 20_000, at=moment())
+        posted = [post_many(postings=commissions.accrue(sale=sale, at=moment()), at=moment()) for _time in range(2)]
+    assert posted == [1, 0]
+    assert (Commission.objects.count(), money(ahe)["frozen"]) == (1, 1_000)
 
 
 @pytest.mark.django_db
