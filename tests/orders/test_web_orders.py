@@ -151,7 +151,10 @@ def test_asking_for_a_return_with_words_and_a_picture(
     trade.ship(order)
     trade.receive(order)
     address = f"/orders/{order.number}/lines/1/after-sale/"
-    assert "最多 3 件，全部共 ¥294.00" in html_of(client, address)
+    html = html_of(client, address)
+    assert "最多 3 件，全部共 ¥294.00" in html
+    assert re.findall(r'name="(kind|reason|quantity|text|images)"', html).count("quantity") == 1
+    assert 'form="' not in html
     form = {"kind": "return_refund", "reason": "damaged", "quantity": "1", "text": "罐子裂了", "images": picture()}
     response = client.post(address, form)
     case = AfterSale.objects.get(order=order)
