@@ -7,6 +7,7 @@ from pathlib import Path
 from csp.constants import NONCE, NONE, SELF
 
 from settings import celery, logs, schedule
+from settings.backoffices import UNFOLD, UNFOLD_SUPPLIER  # noqa: F401 - the two back offices
 from settings.env import env_int, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
