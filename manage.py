@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-OWNER_COMMANDS = frozenset({"migrate", "flush", "sqlflush"})
+OWNER_COMMANDS = frozenset({"migrate", "flush", "sqlflush", "demo_shift"})
 
 
 def main() -> None:

@@ -87,6 +87,7 @@ class Story:
             self.at(self.now - timedelta(hours=hours), self._buy)
         for minutes in (5, 12):
             self.at(self.now - timedelta(minutes=minutes), self._buy_and_think)
+        self.at(self.now - timedelta(hours=3), self._complain_of_recent)
 
     def tell_sandbox(self, at: datetime | None) -> None:
         """Let WeChat live at a moment of the story; None is the present again."""
@@ -230,6 +231,12 @@ class Story:
             self.at(at + timedelta(hours=5) + self._some(hours=20), self._answer(case))
 
         return act
+
+    def _complain_of_recent(self, at: datetime) -> None:
+        """Two cases that nobody has answered yet."""
+        received = SupplierOrder.objects.filter(state=SupplierOrderState.RECEIVED).order_by("-pk")
+        for part in received[:2]:
+            self._complain(part.pk)(at)
 
     def _answer(self, case: AfterSale) -> Callable[[datetime], None]:
         def act(at: datetime) -> None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from orders.aftersales.models import AfterSale, Evidence
+from orders.aftersales.rules import LineFacts, refundable_fen
 from orders.aftersales.states import AfterSaleState
 from orders.flow import aftersale as cases
 from orders.flow import payment, reversal
@@ -19,6 +20,7 @@ from orders.payments import refunds
 from orders.payments.models import GatewayNotice, Payment, Refund
 from orders.payments.states import PaymentState, RefundState
 from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, ReasonForm, staff_actor, yuan
+from shop.base.errors import Invalid, NotFound
 from shop.base.money import format_yuan
 from shop.ledger.queries import order_money_map
 
@@ -41,6 +43,42 @@ class DecisionForm(ActForm):
         coerce=lambda value: value == "yes",
     )
     text = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class RefundForm(ActForm):
+    line = forms.IntegerField(label=_("Line"), min_value=1)
+    pieces = forms.IntegerField(
+        label=_("Pieces"), min_value=1, help_text=_("The money of these pieces goes back.")
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=120)
+    is_returned = forms.BooleanField(label=_("The goods came back into stock"), required=False)
+
+
+def _refund(request: HttpRequest, row: Order, data: dict[str, Any]) -> None:
+    line = OrderLine.objects.filter(order=row, line=data["line"]).first()
+    if line is None:
+        raise NotFound(_("The order has no such line."), field="line")
+    facts = LineFacts(
+        quantity=line.quantity,
+        paid_fen=line.paid_fen,
+        refunded_quantity=line.refunded_quantity,
+        refunded_fen=line.refunded_fen,
+    )
+    if data["pieces"] > facts.left_quantity:
+        raise Invalid(
+            _("Only %(left)d pieces of this line are left.") % {"left": facts.left_quantity},
+            field="pieces",
+        )
+    reversal.refund(
+        order_number=row.number,
+        lines={line.line: (data["pieces"], refundable_fen(facts, data["pieces"]))},
+        freight_fen=0,
+        cause=Refund.Cause.STAFF,
+        restock=data["is_returned"],
+        actor=staff_actor(request),
+        reason=data["reason"],
+        now=timezone.now(),
+    )
 
 
 def _cancel(request: HttpRequest, row: Order, data: dict[str, Any]) -> None:
@@ -95,6 +133,10 @@ class OrderAdmin(ReadOnly, Acting, ModelAdmin):
             offered=lambda row: row.state in (OrderState.PLACED, OrderState.PAID),
             explain=_("What was paid goes back; only what nobody has shipped yet can be cancelled."),
             permission="lifecycle.change_order"),
+        Act("refund", _("Give back pieces"), _refund, RefundForm, is_dangerous=True,
+            offered=lambda row: row.state in (OrderState.PAID, OrderState.COMPLETED),
+            explain=_("Also after the return window: commissions and the supplier's part are taken back."),
+            permission="payments.add_refund"),
     )
 
     @admin.display(description=_("place"))
