@@ -98,9 +98,7 @@ def add_evidence(
     """
     words = text.strip()
     if len(words) > TEXT_LENGTH_MAX:
-        raise Invalid(
-            _("Say it in at most %(most)s characters.") % {"most": TEXT_LENGTH_MAX}, field="text"
-        )
+        raise Invalid(_("Say it in at most %(most)s characters.") % {"most": TEXT_LENGTH_MAX}, field="text")
     if len(images) > IMAGES_MAX:
         raise Invalid(_("At most %(most)s pictures.") % {"most": IMAGES_MAX}, field="images")
     if author not in Evidence.Author.values:

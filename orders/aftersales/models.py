@@ -40,9 +40,7 @@ class AfterSale(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"))
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     freight_fen = models.BigIntegerField(_("of which freight (fen)"), default=0)
-    state = models.CharField(
-        _("state"), max_length=12, choices=AfterSaleState, default=AfterSaleState.OPENED
-    )
+    state = models.CharField(_("state"), max_length=12, choices=AfterSaleState, default=AfterSaleState.OPENED)
     opened_at = models.DateTimeField(_("opened at"))
     # When silence of the side whose turn it is decides.
     deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True)

@@ -5,7 +5,7 @@ customer who sends nothing back keeps the goods, returned goods nobody looks at 
 While a case is open, what the line earned stays frozen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -99,9 +99,7 @@ def open_aftersale(
     return case
 
 
-def _check_may_open(
-    order: Order, line: OrderLine, *, kind: str, quantity: int, now: datetime
-) -> None:
+def _check_may_open(order: Order, line: OrderLine, *, kind: str, quantity: int, now: datetime) -> None:
     part = line.supplier_order
     if order.state not in (OrderState.PAID, OrderState.COMPLETED):
         raise Conflict(_("This order is not paid; there is nothing to give back."), code="not_paid")
@@ -109,8 +107,7 @@ def _check_may_open(
     least = 0 if kind == Kind.REFUND_ONLY else 1
     if not least <= quantity <= left.left_quantity:
         raise Invalid(
-            _("Choose from %(least)s to %(left)s pieces.")
-            % {"least": least, "left": left.left_quantity},
+            _("Choose from %(least)s to %(left)s pieces.") % {"least": least, "left": left.left_quantity},
             field="quantity",
         )
     if left.left_fen == 0:
@@ -122,9 +119,7 @@ def _check_may_open(
         if part.state == SupplierOrderState.TO_SHIP:
             raise Invalid(_("Nothing was shipped yet: cancel it instead."), field="kind")
         raise WindowClosed(_("The time for after-sales of this order is over."))
-    in_time = is_within_window(
-        received_at=line.received_at, window_ends_at=line.window_ends_at, now=now
-    )
+    in_time = is_within_window(received_at=line.received_at, window_ends_at=line.window_ends_at, now=now)
     if line.completed_at is not None or not in_time:
         raise WindowClosed(_("The time for after-sales of these goods is over."))
 
@@ -183,9 +178,7 @@ def _agree(order: Order, case: AfterSale, *, actor: str, reason: str, now: datet
     waits = needs_return(case.kind)
     hours = settings.LINJIA_AFTERSALE_SEND_BACK_HOURS if waits else None
     aftersales.step(case=case, to=State.AGREED, actor=actor, now=now, reason=reason, hours=hours)
-    notifications.notify(
-        user_id=order.user_id, kind="aftersale_agreed", facts={"aftersale": case.number}, at=now
-    )
+    notifications.notify(user_id=order.user_id, kind="aftersale_agreed", facts={"aftersale": case.number}, at=now)
     if not waits:
         _pay_back(order, case, restock=case.kind == Kind.CANCEL_BEFORE_SHIP, actor=actor, now=now)
 
@@ -287,9 +280,7 @@ def withdraw(*, aftersale: AfterSale, actor: str, now: datetime) -> AfterSale:
 
 
 @retry_on_contention()
-def send_back(
-    *, aftersale: AfterSale, carrier: str, tracking_number: str, actor: str, now: datetime
-) -> AfterSale:
+def send_back(*, aftersale: AfterSale, carrier: str, tracking_number: str, actor: str, now: datetime) -> AfterSale:
     """The customer sent the goods back. Raises ``Invalid`` naming what is missing, ``StateConflict``."""
     for field, value in (("carrier", carrier), ("tracking_number", tracking_number)):
         if not 0 < len(value.strip()) <= 40:
@@ -303,9 +294,7 @@ def send_back(
             "return_tracking_number": tracking_number.strip(),
         }
         hours = settings.LINJIA_AFTERSALE_RECEIVE_HOURS
-        aftersales.step(
-            case=case, to=State.RETURNING, actor=actor, now=now, hours=hours, changes=changes
-        )
+        aftersales.step(case=case, to=State.RETURNING, actor=actor, now=now, hours=hours, changes=changes)
     return case
 
 
@@ -355,9 +344,7 @@ def decide_overdue(*, number: str, now: datetime) -> None:
         elif case.state == State.AGREED and not case.refund_number:
             _end(order, case, actor="system", reason="nothing was sent back in time", now=now)
         elif case.state == State.RETURNING:
-            aftersales.step(
-                case=case, to=State.RECEIVED, actor="system", now=now, reason="no word in time"
-            )
+            aftersales.step(case=case, to=State.RECEIVED, actor="system", now=now, reason="no word in time")
             _pay_back(order, case, restock=True, actor="system", now=now)
         elif case.state == State.REJECTED:
             AfterSale.objects.filter(pk=case.pk).update(closed_at=now, deadline_at=None)
@@ -379,7 +366,7 @@ def _release(order: Order, case: AfterSale, *, now: datetime) -> None:
     delivery.complete_soon(order, now=now)
 
 
-def _tell_supplier(case: AfterSale, kind: str, facts: dict[str, str | int], *, now: datetime) -> None:
+def _tell_supplier(case: AfterSale, kind: str, facts: Mapping[str, object], *, now: datetime) -> None:
     part = SupplierOrder.objects.select_related("supplier").get(pk=case.supplier_order_id)
     people = part.supplier.members.values_list("user_id", flat=True)
     notifications.notify_all(notices=[Notice(pk, kind, facts) for pk in people], at=now)
@@ -387,7 +374,6 @@ def _tell_supplier(case: AfterSale, kind: str, facts: dict[str, str | int], *, n
 
 def _not_waiting(case: AfterSale) -> Conflict:
     return Conflict(
-        _("This after-sale does not wait for that; it is “%(state)s”.")
-        % {"state": case.get_state_display()},
+        _("This after-sale does not wait for that; it is “%(state)s”.") % {"state": case.get_state_display()},
         code="state_conflict",
     )

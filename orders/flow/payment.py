@@ -5,6 +5,7 @@ Money that the order cannot use any more (it came twice, or after the order had 
 sent back in full: a cancelled order stays cancelled, for its goods may be somebody else's by now.
 """
 
+import contextlib
 from collections import defaultdict
 from datetime import datetime, timedelta
 
@@ -115,11 +116,9 @@ def close_payment(*, number: str, now: datetime) -> str:
     if payment is None or payment.state in (PaymentState.STARTED, PaymentState.SUCCEEDED):
         return SEEN
     rail = gateway_named(payment.gateway)
-    try:
+    # Refused when it is paid already or was never known there: the query below tells which.
+    with contextlib.suppress(GatewayRefused):
         rail.close_payment(number)
-    except GatewayRefused:
-        # Paid already, or never known there: the query below tells which.
-        pass
     return confirm_payment(gateway_name=payment.gateway, state=rail.query_payment(number), now=now)
 
 
@@ -174,7 +173,7 @@ def _fault(state: GatewayPayment, payment: Payment | None) -> str:
     Whom a notice is for (merchant, app) was compared when it was proven.
     """
     claim = Claim(number=state.number, amount_fen=state.amount_fen)
-    fault = mismatch(claim, payment and Expected(payment.number, payment.amount_fen))
+    fault = mismatch(claim, Expected(payment.number, payment.amount_fen) if payment else None)
     if fault or payment is None or not state.transaction_id:
         return fault
     known = Payment.objects.filter(gateway=payment.gateway, transaction_id=state.transaction_id).first()
@@ -198,11 +197,7 @@ def _second_time(payment: Payment, *, now: datetime) -> Payment:
 def _pay(order: Order, payment: Payment, state: GatewayPayment, *, now: datetime) -> None:
     """The order is paid: every consequence on its own line."""
     paid_at = state.paid_at or now
-    lines = list(
-        OrderLine.objects.filter(order=order)
-        .select_related("store", "referrer_store")
-        .order_by("line")
-    )
+    lines = list(OrderLine.objects.filter(order=order).select_related("store", "referrer_store").order_by("line"))
     payments.record_success(
         payment=payment,
         transaction_id=state.transaction_id,
@@ -273,9 +268,7 @@ def _fee_taken(order: Order, rest_fen: int) -> list[Posting]:
     return [Posting(chart.JournalKind.FEE_TAKEN, order.number, f"fee_taken:{order.number}", [entry])]
 
 
-def _send_back(
-    order: Order, payment: Payment, state: GatewayPayment, *, cause: str, now: datetime
-) -> None:
+def _send_back(order: Order, payment: Payment, state: GatewayPayment, *, cause: str, now: datetime) -> None:
     """Book money the order cannot use, and have all of it sent back."""
     payments.record_success(
         payment=payment,

@@ -104,9 +104,7 @@ def mend(*, difference: Difference, gateway_name: str, now: datetime) -> bool:
     return True
 
 
-def _compare(
-    kind: str, number: str, entries: Sequence[BookEntry], ours: _Ours | None
-) -> Iterator[Difference]:
+def _compare(kind: str, number: str, entries: Sequence[BookEntry], ours: _Ours | None) -> Iterator[Difference]:
     done = [entry for entry in entries if entry.state in _DONE[kind]]
     theirs_fen = sum(entry.amount_fen for entry in done) if done else None
     states = ", ".join(sorted({entry.state for entry in entries}))
@@ -127,9 +125,7 @@ def _compare(
         yield Difference(kind, number, Cause.FAILED_THERE, None, None, states)
 
 
-def _ours(
-    gateway_name: str, theirs: Iterable[tuple[str, str]]
-) -> Mapping[tuple[str, str], _Ours]:
+def _ours(gateway_name: str, theirs: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], _Ours]:
     """Return what we hold under the numbers of the gateway's book: three statements."""
     numbers: dict[str, list[str]] = defaultdict(list)
     for kind, number in theirs:
@@ -147,15 +143,11 @@ def _ours(
         held["refund", number] = _Ours(fen, state == "succeeded", state == "failed")
     transfers = Withdrawal.objects.filter(gateway=gateway_name, number__in=numbers["transfer"])
     for number, fen, tax, state in transfers.values_list("number", "amount_fen", "tax_fen", "state"):
-        held["transfer", number] = _Ours(
-            fen - tax, state == "paid", state in ("failed", "cancelled")
-        )
+        held["transfer", number] = _Ours(fen - tax, state == "paid", state in ("failed", "cancelled"))
     return held
 
 
-def _done_here(
-    gateway_name: str, since: datetime, until: datetime
-) -> Iterator[tuple[str, str, int]]:
+def _done_here(gateway_name: str, since: datetime, until: datetime) -> Iterator[tuple[str, str, int]]:
     span = {"succeeded_at__gte": since, "succeeded_at__lt": until}
     payments = Payment.objects.filter(gateway=gateway_name, state="succeeded", gateway_number="", **span)
     for number, fen in payments.values_list("number", "amount_fen"):

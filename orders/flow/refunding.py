@@ -82,9 +82,7 @@ def _lines_of(order: Order, lines: Mapping[int, tuple[int, int]]) -> list[OrderL
     found = list(OrderLine.objects.filter(order=order, line__in=list(lines)).order_by("line"))
     missing = set(lines) - {line.line for line in found}
     if missing:
-        raise Invalid(
-            _("This order has no line %(line)s.") % {"line": min(missing)}, field="lines"
-        )
+        raise Invalid(_("This order has no line %(line)s.") % {"line": min(missing)}, field="lines")
     return found
 
 
@@ -99,9 +97,7 @@ def _freight_of(order: Order, touched: list[OrderLine], freight_fen: int) -> dic
     try:
         return {part: fen for part, fen in share_freight(freight_fen, left).items() if fen}
     except ValueError:
-        raise lifecycle.RefundTooLarge(
-            _("More freight would go back than was paid."), field="freight_fen"
-        ) from None
+        raise lifecycle.RefundTooLarge(_("More freight would go back than was paid."), field="freight_fen") from None
 
 
 def _claw_back(order: Order, row: Refund, *, now: datetime) -> list[Posting]:
@@ -138,9 +134,7 @@ def _over(order: Order) -> dict[int, list[tuple[int, bool]]]:
     all_back = order.refunded_fen == order.paid_fen
     lines: dict[int, list[tuple[int, bool]]] = defaultdict(list)
     for line in OrderLine.objects.filter(order=order):
-        is_over = is_money_back(
-            line.paid_fen, line.refunded_fen, line.quantity, line.refunded_quantity
-        )
+        is_over = is_money_back(line.paid_fen, line.refunded_fen, line.quantity, line.refunded_quantity)
         lines[line.supplier_order_id].append((line.pk, is_over or all_back))
     return lines
 
@@ -168,15 +162,12 @@ def _withdraw_moot_cases(
         state__in=[AfterSaleState.OPENED, AfterSaleState.AGREED, AfterSaleState.ESCALATED],
         refund_number="",
     )
-    for case in cases.exclude(pk=besides.pk if besides else None).select_related("order_line"):
-        aftersales.step(
-            case=case, to=AfterSaleState.WITHDRAWN, actor=actor, now=now, reason="refunded otherwise"
-        )
+    others = cases.exclude(pk=besides.pk) if besides else cases
+    for case in others.select_related("order_line"):
+        aftersales.step(case=case, to=AfterSaleState.WITHDRAWN, actor=actor, now=now, reason="refunded otherwise")
 
 
-def _restock(
-    row: Refund, touched: list[OrderLine], lines: Mapping[int, tuple[int, int]], *, now: datetime
-) -> None:
+def _restock(row: Refund, touched: list[OrderLine], lines: Mapping[int, tuple[int, int]], *, now: datetime) -> None:
     quantities: dict[int, int] = defaultdict(int)
     for line in touched:
         quantities[line.sku_id] += lines[line.line][0]

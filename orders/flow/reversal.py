@@ -64,9 +64,7 @@ def cancel_order(*, order: Order, actor: str, reason: str, now: datetime) -> Ref
 
 
 @retry_on_contention()
-def cancel_supplier_order(
-    *, supplier_order: SupplierOrder, actor: str, reason: str, now: datetime
-) -> Refund | None:
+def cancel_supplier_order(*, supplier_order: SupplierOrder, actor: str, reason: str, now: datetime) -> Refund | None:
     """Give up one supplier's unshipped part of a paid order. Raises :class:`NotCancellable`."""
     with transaction.atomic():
         order, part = delivery.lock_part(supplier_order.pk)
@@ -101,9 +99,7 @@ def _give_up(order: Order, *, reason: str, actor: str, kind: str, now: datetime)
     stock.release(reference=order.number, at=now)
 
 
-def _cancel_parts(
-    order: Order, parts: list[SupplierOrder], *, actor: str, reason: str, now: datetime
-) -> Refund | None:
+def _cancel_parts(order: Order, parts: list[SupplierOrder], *, actor: str, reason: str, now: datetime) -> Refund | None:
     unshipped = all(part.state == SupplierOrderState.TO_SHIP for part in parts)
     sent = Shipment.objects.filter(supplier_order__in=parts).exists()
     if order.state != OrderState.PAID or not parts or not unshipped or sent:
@@ -112,10 +108,7 @@ def _cancel_parts(
             extra={"state": order.state},
         )
     lines = OrderLine.objects.filter(order=order, supplier_order__in=parts)
-    left = {
-        line.line: (line.quantity - line.refunded_quantity, line.paid_fen - line.refunded_fen)
-        for line in lines
-    }
+    left = {line.line: (line.quantity - line.refunded_quantity, line.paid_fen - line.refunded_fen) for line in lines}
     freight_fen = sum(part.freight_fen - part.freight_refunded_fen for part in parts)
     return refund_locked(
         order=order,

@@ -29,4 +29,3 @@ def is_money_back(paid_fen: int, refunded_fen: int, quantity: int, refunded_quan
     if paid_fen > 0:
         return refunded_fen == paid_fen
     return refunded_quantity == quantity
-

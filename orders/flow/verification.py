@@ -16,19 +16,17 @@ OFFENDERS_MAX = 100
 LATE = timedelta(minutes=10)
 """How long after its time a piece of due work may lie there."""
 
-# Money on its way back: what the clearing of an order may hold, and nothing else.
-_PENDING = "('requested', 'sent', 'failed')"
-
 # Each gives rows (subject, detail); no row means the check holds.
 _CHECKS: Mapping[str, str] = {
-    "clearing": f"""
+    # What the clearing of an order may hold: money on its way back, and nothing else.
+    "clearing": """
         SELECT o.number, format('clearing holds %%s fen, %%s fen are on their way back',
             coalesce(b.balance_fen, 0), coalesce(r.fen, 0))
         FROM lifecycle_order o
         LEFT JOIN ledger_balance b ON b.path = 'order/' || o.number || '/clearing'
         LEFT JOIN (
             SELECT order_id, sum(amount_fen) AS fen FROM payments_refund
-            WHERE state IN {_PENDING} GROUP BY order_id
+            WHERE state IN ('requested', 'sent', 'failed') GROUP BY order_id
         ) r ON r.order_id = o.id
         WHERE coalesce(b.balance_fen, 0) <> coalesce(r.fen, 0)
     """,
@@ -305,7 +303,7 @@ _CHECKS: Mapping[str, str] = {
     """,
     "work_late": """
         SELECT d.what || ' ' || d.subject, format('due since %%s', d.due_at)
-        FROM work_due d WHERE d.state = 'open' AND d.due_at < %(now)s::timestamptz - %(late)s::interval
+        FROM work_due d WHERE d.state = 'open' AND d.due_at < %(late_at)s
     """,
     "work_parked": """
         SELECT d.what || ' ' || d.subject, d.last_error FROM work_due d WHERE d.state = 'parked'
@@ -327,6 +325,6 @@ def verify_all(*, now: datetime) -> list[Finding]:
 def _findings(now: datetime) -> Iterator[Finding]:
     with connection.cursor() as cursor:
         for check, sql in _CHECKS.items():
-            cursor.execute(f"{sql} ORDER BY 1 LIMIT {OFFENDERS_MAX}", {"now": now, "late": LATE})
+            cursor.execute(f"{sql} ORDER BY 1 LIMIT {OFFENDERS_MAX}", {"late_at": now - LATE})
             for subject, detail in cursor.fetchall():
                 yield Finding(check, subject or "?", detail or "")

@@ -98,14 +98,11 @@ def _intend(*, order: Order, kind: str, payer_openid: str, now: datetime) -> Pay
         (locked,) = lock_rows(Order.objects.filter(pk=order.pk))
         if locked.state != OrderState.PLACED:
             raise NotPayable(
-                _("This order is not waiting for payment; it is “%(state)s”.")
-                % {"state": locked.get_state_display()},
+                _("This order is not waiting for payment; it is “%(state)s”.") % {"state": locked.get_state_display()},
                 extra={"state": locked.state},
             )
         if now >= locked.expires_at:
-            raise NotPayable(
-                _("The time to pay is over. Please place the order again."), extra={"state": locked.state}
-            )
+            raise NotPayable(_("The time to pay is over. Please place the order again."), extra={"state": locked.state})
         facts = {
             "order": locked,
             "gateway": settings.LINJIA_GATEWAY,

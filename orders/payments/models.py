@@ -28,9 +28,7 @@ class Payment(models.Model):
     gateway = models.CharField(_("gateway"), max_length=16)
     kind = models.CharField(_("kind"), max_length=8)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
-    state = models.CharField(
-        _("state"), max_length=10, choices=PaymentState, default=PaymentState.STARTED
-    )
+    state = models.CharField(_("state"), max_length=10, choices=PaymentState, default=PaymentState.STARTED)
     # True once its money paid the order; a second or late payment never is, and is sent back.
     is_applied = models.BooleanField(_("applied"), default=False)
     prepay_id = models.CharField(max_length=128, blank=True)
@@ -58,15 +56,11 @@ class Payment(models.Model):
                 name="payment_refunds_within",
             ),
             # The channel's own ceiling of partial refunds.
-            models.CheckConstraint(
-                condition=Q(refund_count__lte=REFUNDS_MAX), name="payment_refunds_counted"
-            ),
+            models.CheckConstraint(condition=Q(refund_count__lte=REFUNDS_MAX), name="payment_refunds_counted"),
             models.CheckConstraint(
                 condition=Q(is_applied=False) | Q(state="succeeded"), name="payment_applied_is_paid"
             ),
-            models.UniqueConstraint(
-                fields=["order"], condition=Q(is_applied=True), name="payment_applied_once"
-            ),
+            models.UniqueConstraint(fields=["order"], condition=Q(is_applied=True), name="payment_applied_once"),
             models.UniqueConstraint(
                 fields=["order", "gateway", "kind", "payer_openid"],
                 condition=Q(state="started"),
@@ -98,16 +92,12 @@ class Refund(models.Model):
     number = models.CharField(max_length=32, unique=True, default=new_refund_number)
     order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
-    supplier_order = models.ForeignKey(
-        SupplierOrder, models.PROTECT, null=True, blank=True, related_name="refunds"
-    )
+    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, null=True, blank=True, related_name="refunds")
     cause = models.CharField(_("cause"), max_length=16, choices=Cause)
     reason = models.CharField(_("reason"), max_length=120, blank=True)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     freight_fen = models.BigIntegerField(_("of which freight (fen)"), default=0)
-    state = models.CharField(
-        _("state"), max_length=10, choices=RefundState, default=RefundState.REQUESTED
-    )
+    state = models.CharField(_("state"), max_length=10, choices=RefundState, default=RefundState.REQUESTED)
     gateway_refund_id = models.CharField(_("gateway's refund"), max_length=64, blank=True)
     requested_at = models.DateTimeField(_("requested at"))
     # When it may be sent: the channel wants refunds of one payment apart.

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order
 from orders.payments.models import GatewayNotice, Payment, Refund
-from orders.payments.states import PaymentState, RefundState
+from orders.payments.states import RefundState
 from shop.accounts.models import User
 from shop.base.errors import NotFound
-from django.utils.translation import gettext_lazy as _
 
 PENDING_REFUNDS = (RefundState.REQUESTED, RefundState.SENT, RefundState.FAILED)
 """Refunds whose money is still with us."""
@@ -23,9 +23,7 @@ def payments_of(order: Order) -> QuerySet[Payment]:
 
 def payment_of(user: User, number: str) -> Payment:
     """Return one of the user's payments. Raises ``NotFound``."""
-    payment = (
-        Payment.objects.select_related("order").filter(order__user=user, number=number).first()
-    )
+    payment = Payment.objects.select_related("order").filter(order__user=user, number=number).first()
     if payment is None:
         raise NotFound(_("There is no such payment."), field="number")
     return payment
@@ -65,5 +63,3 @@ def notices_about(numbers: Sequence[str]) -> QuerySet[GatewayNotice]:
 def query_pause(*, since: datetime, now: datetime, least: timedelta) -> timedelta:
     """Return how long to wait before asking again: as long as it has been open, at most ten minutes."""
     return min(max(now - since, least), timedelta(minutes=10))
-
-

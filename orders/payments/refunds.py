@@ -16,7 +16,7 @@ from orders.payments.states import PaymentState, RefundState
 from shop.base.errors import Conflict
 from shop.base.locks import lock_rows, require_transaction
 from shop.base.money import format_yuan
-from shop.gateways.contract import GatewayRefused, GatewayUnknown
+from shop.gateways.contract import GatewayRefused
 from shop.gateways.contract import RefundState as GatewayRefund
 from shop.gateways.registry import gateway_named
 from shop.states.machine import move
@@ -60,15 +60,13 @@ def create_refund(
     left_fen = payment.amount_fen - payment.refunded_fen
     if payment.state != PaymentState.SUCCEEDED or amount_fen > left_fen:
         raise RefundNotPossible(
-            _("At most ¥%(left)s of this payment can still be given back.")
-            % {"left": format_yuan(left_fen)},
+            _("At most ¥%(left)s of this payment can still be given back.") % {"left": format_yuan(left_fen)},
             field="amount_fen",
             extra={"left_fen": left_fen},
         )
     if payment.refund_count >= REFUNDS_MAX:
         raise RefundNotPossible(
-            _("The channel allows %(most)s refunds for one payment, and they are used up.")
-            % {"most": REFUNDS_MAX}
+            _("The channel allows %(most)s refunds for one payment, and they are used up.") % {"most": REFUNDS_MAX}
         )
     earlier = payment.refunds.order_by("-send_at").values_list("send_at", flat=True)[:1]
     spacing = timedelta(seconds=settings.LINJIA_REFUND_SPACING_SECONDS)

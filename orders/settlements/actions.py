@@ -94,18 +94,14 @@ def deduct(*, order: Order, refund_number: str, at: datetime) -> list[Posting]:
 
 
 def _locked_earnings(order: Order) -> list[Earning]:
-    return lock_rows(
-        Earning.objects.filter(order=order).select_related("order_line", "supplier_order", "supplier")
-    )
+    return lock_rows(Earning.objects.filter(order=order).select_related("order_line", "supplier_order", "supplier"))
 
 
 def _target(earning: Earning) -> int:
     line = earning.order_line
     if line is None:
         return earning.amount_fen - earning.supplier_order.freight_refunded_fen
-    return kept_after_refund(
-        amount_fen=earning.amount_fen, paid_fen=line.paid_fen, refunded_fen=line.refunded_fen
-    )
+    return kept_after_refund(amount_fen=earning.amount_fen, paid_fen=line.paid_fen, refunded_fen=line.refunded_fen)
 
 
 def _take(earning: Earning, take_fen: int, *, refund_number: str, at: datetime) -> None:
@@ -130,9 +126,7 @@ def _take(earning: Earning, take_fen: int, *, refund_number: str, at: datetime) 
         Earning.objects.filter(pk=earning.pk).update(deducted_fen=taken_fen)
 
 
-def set_due(
-    *, order: Order, line_ids: Iterable[int], freight_of: Iterable[int] = (), due_at: datetime
-) -> int:
+def set_due(*, order: Order, line_ids: Iterable[int], freight_of: Iterable[int] = (), due_at: datetime) -> int:
     """Say when the earnings of these lines, and the freight of these supplier orders, are settled.
 
     Only frozen earnings without a due time are touched; returns how many.
@@ -169,9 +163,7 @@ def settle_due(*, limit: int, now: datetime) -> int:
             .order_by("pk")
         )
         postings = [_settlement(row) for row in rows]
-        move_many(
-            Earning, ids, source=EarningState.FROZEN, to=EarningState.SETTLED, actor="system", at=now
-        )
+        move_many(Earning, ids, source=EarningState.FROZEN, to=EarningState.SETTLED, actor="system", at=now)
         Earning.objects.filter(pk__in=ids).update(settled_at=now)
         post_many(postings=postings, at=now)
     return len(ids)
@@ -188,5 +180,3 @@ def _settlement(row: Earning) -> Posting:
     )
     key = f"supplier_settled:{part}:{line if line is not None else 'freight'}"
     return Posting(chart.JournalKind.SUPPLIER_SETTLED, number, key, [entry])
-
-

@@ -34,9 +34,7 @@ class Statement(models.Model):
     supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="statements")
     from_date = models.DateField(_("from"))
     until_date = models.DateField(_("until"))
-    state = models.CharField(
-        _("state"), max_length=10, choices=StatementState, default=StatementState.OPEN
-    )
+    state = models.CharField(_("state"), max_length=10, choices=StatementState, default=StatementState.OPEN)
     # Carried over from the statement before: negative when the supplier still owes.
     opening_fen = models.BigIntegerField(_("opening (fen)"), default=0)
     settled_fen = models.BigIntegerField(_("settled (fen)"), default=0)
@@ -55,13 +53,9 @@ class Statement(models.Model):
         indexes = [models.Index(fields=["supplier", "-id"])]
         constraints = [
             models.UniqueConstraint(fields=["supplier", "from_date"], name="statement_once"),
+            models.CheckConstraint(condition=Q(until_date__gt=F("from_date")), name="statement_period_forward"),
             models.CheckConstraint(
-                condition=Q(until_date__gt=F("from_date")), name="statement_period_forward"
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    closing_fen=F("opening_fen") + F("settled_fen") - F("deducted_fen") - F("paid_fen")
-                ),
+                condition=Q(closing_fen=F("opening_fen") + F("settled_fen") - F("deducted_fen") - F("paid_fen")),
                 name="statement_adds_up",
             ),
         ]
@@ -78,14 +72,10 @@ class Earning(models.Model):
     order = models.ForeignKey(Order, models.PROTECT, related_name="earnings")
     supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, related_name="earnings")
     supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="earnings")
-    order_line = models.ForeignKey(
-        OrderLine, models.PROTECT, null=True, blank=True, related_name="earnings"
-    )
+    order_line = models.ForeignKey(OrderLine, models.PROTECT, null=True, blank=True, related_name="earnings")
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     deducted_fen = models.BigIntegerField(_("deducted (fen)"), default=0)
-    state = models.CharField(
-        _("state"), max_length=10, choices=EarningState, default=EarningState.FROZEN
-    )
+    state = models.CharField(_("state"), max_length=10, choices=EarningState, default=EarningState.FROZEN)
     accrued_at = models.DateTimeField(_("accrued at"))
     due_at = models.DateTimeField(_("due at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
@@ -111,9 +101,7 @@ class Earning(models.Model):
         ]
         indexes = [
             models.Index(fields=["supplier", "-id"]),
-            models.Index(
-                fields=["due_at", "id"], condition=Q(state="frozen"), name="earning_frozen_due"
-            ),
+            models.Index(fields=["due_at", "id"], condition=Q(state="frozen"), name="earning_frozen_due"),
         ]
 
     def __str__(self) -> str:
@@ -164,9 +152,7 @@ class SupplierPayout(models.Model):
         verbose_name_plural = _("supplier payouts")
         constraints = [
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="supplier_payout_positive"),
-            models.UniqueConstraint(
-                fields=["statement"], condition=~Q(state="failed"), name="supplier_payout_once"
-            ),
+            models.UniqueConstraint(fields=["statement"], condition=~Q(state="failed"), name="supplier_payout_once"),
             # One bank transfer is recorded for one payout.
             models.UniqueConstraint(
                 fields=["bank_reference"],

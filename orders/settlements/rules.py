@@ -48,9 +48,7 @@ _PAYOUTS = frozenset(
         JournalKind.SUPPLIER_PAYOUT_FAILED,
     }
 )
-_DEDUCTIONS = frozenset(
-    {JournalKind.SUPPLIER_DEDUCTED, JournalKind.COUPON_FUNDED, JournalKind.COUPON_RETURNED}
-)
+_DEDUCTIONS = frozenset({JournalKind.SUPPLIER_DEDUCTED, JournalKind.COUPON_FUNDED, JournalKind.COUPON_RETURNED})
 
 
 def statement_sums(moves: Iterable[tuple[str, int]]) -> StatementSums:

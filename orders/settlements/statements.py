@@ -211,9 +211,7 @@ def record_payout_paid(*, number: str, bank_reference: str, actor: str, now: dat
     with transaction.atomic():
         payout = _locked_payout(number)
         if SupplierPayout.objects.filter(bank_reference=reference).exclude(pk=payout.pk).exists():
-            raise Invalid(
-                _("This bank transfer is recorded for another payout."), field="bank_reference"
-            )
+            raise Invalid(_("This bank transfer is recorded for another payout."), field="bank_reference")
         changes = {"bank_reference": reference, "finished_at": now}
         move(payout, SupplierPayoutState.PAID, actor=actor, at=now, changes=changes)
         move(payout.statement, StatementState.PAID, actor=actor, at=now, reason=reference)
@@ -236,9 +234,7 @@ def record_payout_failed(*, number: str, reason: str, actor: str, now: datetime)
 
 
 def _locked_payout(number: str) -> SupplierPayout:
-    rows = lock_rows(
-        SupplierPayout.objects.filter(number=number).select_related("statement", "supplier")
-    )
+    rows = lock_rows(SupplierPayout.objects.filter(number=number).select_related("statement", "supplier"))
     if not rows:
         raise Invalid(_("There is no such payout."), field="number")
     return rows[0]
@@ -246,7 +242,5 @@ def _locked_payout(number: str) -> SupplierPayout:
 
 def _post_end(payout: SupplierPayout, kind: str, credit: str, *, now: datetime) -> None:
     require_transaction()
-    entry = Entry(
-        debit=chart.supplier_paying(payout.supplier.code), credit=credit, amount_fen=payout.amount_fen
-    )
+    entry = Entry(debit=chart.supplier_paying(payout.supplier.code), credit=credit, amount_fen=payout.amount_fen)
     post(kind=kind, reference=payout.number, key=f"{kind}:{payout.number}", entries=[entry], at=now)

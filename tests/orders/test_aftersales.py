@@ -33,9 +33,7 @@ def order() -> Order:
 
 def ask(order: Order, *, kind: str = "return_refund", **more: object) -> AfterSale:
     facts = {"line": 1, "reason": "quality", "quantity": 3, "text": "发霉了", "now": world.now()}
-    return aftersale.open_aftersale(
-        user=order.user, order_number=order.number, kind=kind, **(facts | more)
-    )
+    return aftersale.open_aftersale(user=order.user, order_number=order.number, kind=kind, **(facts | more))
 
 
 def after(case: AfterSale) -> datetime:
@@ -58,9 +56,7 @@ def test_a_return_from_first_word_to_money(order: Order) -> None:
 
     case = aftersale.agree(aftersale=case, actor=YUN, now=world.now())
     assert not Refund.objects.exists()
-    case = aftersale.send_back(
-        aftersale=case, carrier="中通", tracking_number="ZT1", actor=SU, now=world.now()
-    )
+    case = aftersale.send_back(aftersale=case, carrier="中通", tracking_number="ZT1", actor=SU, now=world.now())
     case = aftersale.receive_back(aftersale=case, actor=YUN, now=world.now())
 
     refund = Refund.objects.get()
@@ -118,9 +114,7 @@ def test_the_platform_decides_what_the_supplier_refused(order: Order) -> None:
     case = aftersale.reject(aftersale=ask(order), actor=YUN, text="没有问题", now=world.now())
     assert case.state == "rejected"
     case = aftersale.escalate(aftersale=case, actor=SU, text="有照片", now=world.now())
-    case = aftersale.decide(
-        aftersale=case, is_agreed=True, actor=STAFF, text="照片清楚", now=world.now()
-    )
+    case = aftersale.decide(aftersale=case, is_agreed=True, actor=STAFF, text="照片清楚", now=world.now())
 
     assert case.state == "agreed"
     assert [(said.author, said.text) for said in case.evidence.all()] == [
@@ -158,9 +152,7 @@ def test_one_open_case_per_line(order: Order) -> None:
 
 
 def test_money_under_way_cannot_be_withdrawn(order: Order) -> None:
-    case = aftersale.agree(
-        aftersale=ask(order, kind="refund_only", quantity=1), actor=YUN, now=world.now()
-    )
+    case = aftersale.agree(aftersale=ask(order, kind="refund_only", quantity=1), actor=YUN, now=world.now())
     with pytest.raises(Conflict):
         aftersale.withdraw(aftersale=case, actor=SU, now=world.now())
     with pytest.raises(Conflict):
@@ -213,7 +205,10 @@ def test_cases_belong_to_customer_and_supplier(order: Order) -> None:
     case = ask(order)
     assert case_of(order.user, case.number) == case
     assert case_of_supplier(world.yunling(), case.number) == case
-    for mine in (lambda: case_of(world.person("周 Zhou"), case.number), lambda: case_of_supplier(world.yangshan(), case.number)):
+    for mine in (
+        lambda: case_of(world.person("周 Zhou"), case.number),
+        lambda: case_of_supplier(world.yangshan(), case.number),
+    ):
         with pytest.raises(NotFound):
             mine()
     with pytest.raises(NotFound):
@@ -247,9 +242,7 @@ def test_the_last_pieces_take_the_remainder() -> None:
     ],
 )
 def test_freight_goes_back_by_rule(is_last: bool, is_shipped: bool, reason: str, fen: int) -> None:
-    assert (
-        refundable_freight_fen(left_fen=1_000, is_last=is_last, is_shipped=is_shipped, reason=reason) == fen
-    )
+    assert refundable_freight_fen(left_fen=1_000, is_last=is_last, is_shipped=is_shipped, reason=reason) == fen
 
 
 def test_the_database_keeps_what_was_said_and_how_a_case_lives(order: Order) -> None:

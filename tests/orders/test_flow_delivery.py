@@ -166,6 +166,4 @@ def test_a_receipt_is_confirmed_once(order: Order) -> None:
     send(order)
     trade.receive(order)
     with pytest.raises(Conflict):
-        delivery.confirm_receipt(
-            supplier_order=trade.parts(order)[0], actor="user:U1", now=world.now()
-        )
+        delivery.confirm_receipt(supplier_order=trade.parts(order)[0], actor="user:U1", now=world.now())

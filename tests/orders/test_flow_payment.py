@@ -135,9 +135,7 @@ def test_a_payment_in_the_last_moment_counts_even_if_told_after_it(tea_sold: Ord
     )
 
     assert outcome == "applied"
-    assert not reversal.expire_order(
-        number=tea_sold.number, now=tea_sold.expires_at + timedelta(minutes=2)
-    )
+    assert not reversal.expire_order(number=tea_sold.number, now=tea_sold.expires_at + timedelta(minutes=2))
 
 
 @pytest.mark.parametrize("amount_fen", [1, 20_599, 20_601])

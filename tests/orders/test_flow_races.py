@@ -67,9 +67,7 @@ def order() -> Order:
 
 
 def say(payment: Payment, **more: str) -> str:
-    return confirm_payment(
-        gateway_name="sandbox", state=trade.said_paid(payment, **more), now=world.now()
-    )
+    return confirm_payment(gateway_name="sandbox", state=trade.said_paid(payment, **more), now=world.now())
 
 
 def test_eight_words_of_one_payment_are_one_effect(order: Order) -> None:
@@ -88,12 +86,7 @@ def test_one_notice_delivered_eight_times_at_once(order: Order, sandbox: Sandbox
     (notice,) = sandbox.pending_notices()
 
     outcomes = at_once(
-        *[
-            lambda: receive_notice(
-                gateway_name="sandbox", headers=notice.headers, body=notice.body, now=world.now()
-            )
-        ]
-        * 8
+        *[lambda: receive_notice(gateway_name="sandbox", headers=notice.headers, body=notice.body, now=world.now())] * 8
     )
 
     assert sorted(map(str, outcomes)) == ["applied"] + ["seen"] * 7
@@ -105,9 +98,7 @@ def test_a_payment_meets_the_expiry(order: Order, round_: int) -> None:
     payment = trade.start(order)
     late = order.expires_at + timedelta(seconds=1)
 
-    said, expired = at_once(
-        lambda: say(payment), lambda: reversal.expire_order(number=order.number, now=late)
-    )
+    said, expired = at_once(lambda: say(payment), lambda: reversal.expire_order(number=order.number, now=late))
 
     order.refresh_from_db()
     assert (said, expired, order.state) in [("applied", False, "paid"), ("late", True, "cancelled")]
@@ -217,9 +208,7 @@ def test_a_statement_is_issued_and_paid_once() -> None:
     assert sum(int(str(one)) for one in issued) == 1
     statement = world.yunling().statements.get()
     statements.confirm_statement(statement=statement, actor="supplier:yunling", now=week)
-    payouts = at_once(
-        *[lambda: statements.pay_statement(statement=statement, actor="staff:U1", now=week).number] * 4
-    )
+    payouts = at_once(*[lambda: statements.pay_statement(statement=statement, actor="staff:U1", now=week).number] * 4)
 
     assert sum(isinstance(one, str) for one in payouts) == 1
     assert trade.supplier_money(world.yunling()) == {"paying": 6_800}
@@ -245,12 +234,7 @@ def test_a_refund_sent_by_two_workers_is_one_refund(order: Order, sandbox: Sandb
 
 def test_two_tabs_start_one_payment(order: Order, sandbox: SandboxControl) -> None:
     numbers = at_once(
-        *[
-            lambda: start_payment(
-                order=order, kind="jsapi", payer_openid="o-su", now=world.now()
-            ).number
-        ]
-        * 4
+        *[lambda: start_payment(order=order, kind="jsapi", payer_openid="o-su", now=world.now()).number] * 4
     )
     assert len({str(number) for number in numbers}) == 1
     assert Payment.objects.count() == 1

@@ -37,9 +37,7 @@ def order_of(payment: Payment) -> Order:
     return Order.objects.get(pk=payment.order_id)
 
 
-def test_a_notice_pays_the_order_and_is_kept_as_it_came(
-    payment: Payment, sandbox: SandboxControl
-) -> None:
+def test_a_notice_pays_the_order_and_is_kept_as_it_came(payment: Payment, sandbox: SandboxControl) -> None:
     sandbox.pay(payment.number)
     (notice,) = sandbox.pending_notices()
 
@@ -62,9 +60,7 @@ def test_fifty_times_the_same_notice_is_one_effect(payment: Payment, sandbox: Sa
     assert Journal.objects.filter(kind="payment_received").count() == 1
 
 
-def test_the_same_payment_told_by_another_event_is_one_effect(
-    payment: Payment, sandbox: SandboxControl
-) -> None:
+def test_the_same_payment_told_by_another_event_is_one_effect(payment: Payment, sandbox: SandboxControl) -> None:
     sandbox.pay(payment.number)
     tasks.query_payment(subject=payment.number, now=world.now())
     (notice,) = sandbox.pending_notices()
@@ -73,9 +69,7 @@ def test_the_same_payment_told_by_another_event_is_one_effect(
     assert Journal.objects.filter(kind="payment_received").count() == 1
 
 
-def test_every_forgery_is_refused_and_changes_nothing(
-    payment: Payment, sandbox: SandboxControl
-) -> None:
+def test_every_forgery_is_refused_and_changes_nothing(payment: Payment, sandbox: SandboxControl) -> None:
     for variant in sandbox.forgery_variants():
         headers, body = sandbox.forge_notice(variant, payment.number, payment.amount_fen)
         with pytest.raises((NoticeRejected, NoticeMismatch)):
@@ -121,9 +115,7 @@ def test_refund_notices_finish_refunds_once(payment: Payment, sandbox: SandboxCo
     assert balance_fen("gateway/sandbox") == 0
 
 
-def test_money_taken_twice_under_one_number_is_sent_back(
-    payment: Payment, sandbox: SandboxControl
-) -> None:
+def test_money_taken_twice_under_one_number_is_sent_back(payment: Payment, sandbox: SandboxControl) -> None:
     sandbox.pay(payment.number)
     sandbox.pay_again(payment.number)
 

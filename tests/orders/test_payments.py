@@ -99,9 +99,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_number(
     assert Payment.objects.count() == 1
 
 
-def test_a_refusal_ends_that_payment_and_the_next_has_a_new_number(
-    order: Order, sandbox: SandboxControl
-) -> None:
+def test_a_refusal_ends_that_payment_and_the_next_has_a_new_number(order: Order, sandbox: SandboxControl) -> None:
     sandbox.fail("collect", "refuse", status=400, code="PARAM_ERROR", message="no")
     with pytest.raises(PaymentRefused) as refusal:
         begin(order)
@@ -125,9 +123,7 @@ def test_a_lost_notice_is_found_by_asking(order: Order, sandbox: SandboxControl)
     assert trade.clearing(order) == 0
 
 
-def test_an_unpaid_payment_is_asked_about_again_less_and_less_often(
-    order: Order, sandbox: SandboxControl
-) -> None:
+def test_an_unpaid_payment_is_asked_about_again_less_and_less_often(order: Order, sandbox: SandboxControl) -> None:
     payment = begin(order)
     look(payment, minutes=4)
 
@@ -190,9 +186,7 @@ def test_paid_while_it_was_being_closed_goes_back(order: Order, sandbox: Sandbox
     assert trade.clearing(order) == 0
 
 
-def test_a_gateway_that_stays_silent_does_not_keep_the_goods(
-    order: Order, sandbox: SandboxControl
-) -> None:
+def test_a_gateway_that_stays_silent_does_not_keep_the_goods(order: Order, sandbox: SandboxControl) -> None:
     begin(order)
     sandbox.fail("*", "drop_before", times=None)
 
@@ -248,9 +242,7 @@ class TestRefundsAtTheGateway:
         assert trade.clearing(refund.order) == 0
 
     @pytest.mark.parametrize("mode", ["drop_before", "drop_answer", "error_after"])
-    def test_an_unknown_outcome_never_pays_twice(
-        self, refund: Refund, sandbox: SandboxControl, mode: str
-    ) -> None:
+    def test_an_unknown_outcome_never_pays_twice(self, refund: Refund, sandbox: SandboxControl, mode: str) -> None:
         sandbox.fail("refund", mode)
         tasks.send_refund(subject=refund.number, now=world.now())
         for _ in range(3):

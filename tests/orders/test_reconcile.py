@@ -31,9 +31,7 @@ def payment(sandbox: SandboxControl) -> Payment:
 
 def compare() -> list[Difference]:
     at = world.now()
-    return reconcile(
-        gateway_name="sandbox", since=at - timedelta(days=1), until=at + timedelta(minutes=1)
-    )
+    return reconcile(gateway_name="sandbox", since=at - timedelta(days=1), until=at + timedelta(minutes=1))
 
 
 def paid(payment: Payment, sandbox: SandboxControl) -> Order:
@@ -100,9 +98,7 @@ def test_a_lost_refund_notice_is_mended(payment: Payment, sandbox: SandboxContro
     assert trade.clearing(order) == 0
 
 
-def test_money_under_a_number_we_lost_is_listed_for_a_person(
-    payment: Payment, sandbox: SandboxControl
-) -> None:
+def test_money_under_a_number_we_lost_is_listed_for_a_person(payment: Payment, sandbox: SandboxControl) -> None:
     """As after a restore: the gateway remembers what we forgot."""
     paid(payment, sandbox)
     with connection.cursor() as cursor:
@@ -119,9 +115,7 @@ def test_money_under_a_number_we_lost_is_listed_for_a_person(
     assert run("reconcile", "--mend")[0] == 1
 
 
-def test_money_taken_twice_is_listed_until_it_is_taken_in(
-    payment: Payment, sandbox: SandboxControl
-) -> None:
+def test_money_taken_twice_is_listed_until_it_is_taken_in(payment: Payment, sandbox: SandboxControl) -> None:
     paid(payment, sandbox)
     sandbox.pay_again(payment.number)
 
@@ -158,10 +152,12 @@ def test_a_finished_trade_leaves_nothing_to_find(payment: Payment, sandbox: Sand
         ("reservation", "UPDATE stock_reservation SET state = 'released'"),
         (
             "clearing",
-            "INSERT INTO payments_refund (number, order_id, payment_id, cause, reason, amount_fen, "
-            "freight_fen, state, gateway_refund_id, requested_at, send_at, fail_reason) "
-            "SELECT 'R1', order_id, id, 'staff', '', 5, 0, 'sent', '', now(), now(), '' "
-            "FROM payments_payment",
+            (
+                "INSERT INTO payments_refund (number, order_id, payment_id, cause, reason, amount_fen, "
+                "freight_fen, state, gateway_refund_id, requested_at, send_at, fail_reason) "
+                "SELECT 'R1', order_id, id, 'staff', '', 5, 0, 'sent', '', now(), now(), '' "
+                "FROM payments_payment"
+            ),
         ),
     ],
 )

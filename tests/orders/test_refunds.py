@@ -97,14 +97,10 @@ def test_everything_given_back_before_shipping_ends_the_order(order: Order) -> N
 
 
 def test_one_supplier_of_two_can_be_cancelled(order: Order) -> None:
-    both = trade.bought(
-        (world.product(world.yunling(), "红茶"), 1), (world.product(world.yangshan(), "橙子"), 1)
-    )
-    first, second = trade.parts(both)
+    both = trade.bought((world.product(world.yunling(), "红茶"), 1), (world.product(world.yangshan(), "橙子"), 1))
+    first, _other = trade.parts(both)
 
-    refund = reversal.cancel_supplier_order(
-        supplier_order=first, actor="user:U1", reason="too late", now=world.now()
-    )
+    refund = reversal.cancel_supplier_order(supplier_order=first, actor="user:U1", reason="too late", now=world.now())
 
     assert refund is not None
     assert (refund.supplier_order, refund.amount_fen) == (first, first.payable_fen)
@@ -158,9 +154,7 @@ def test_after_withdrawal_the_rest_is_debt_and_the_next_sale_repays_it(order: Or
     ("lines", "freight_fen"),
     [({1: (1, 19_601)}, 0), ({1: (3, 9_800)}, 0), ({}, 1_001), ({1: (-1, 100)}, 0), ({1: (0, -5)}, 0)],
 )
-def test_more_than_was_paid_never_goes_back(
-    order: Order, lines: dict[int, tuple[int, int]], freight_fen: int
-) -> None:
+def test_more_than_was_paid_never_goes_back(order: Order, lines: dict[int, tuple[int, int]], freight_fen: int) -> None:
     with pytest.raises((RefundTooLarge, Invalid)), transaction.atomic():
         give_back(order, lines, freight_fen=freight_fen)
 

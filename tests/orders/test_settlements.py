@@ -53,9 +53,7 @@ def issue(now: datetime | None = None) -> Statement:
 def pay(statement: Statement, reference: str = "ICBC-1") -> None:
     statements.confirm_statement(statement=statement, actor=YUN, now=world.now())
     payout = statements.pay_statement(statement=statement, actor=STAFF, now=world.now())
-    statements.record_payout_paid(
-        number=payout.number, bank_reference=reference, actor=STAFF, now=world.now()
-    )
+    statements.record_payout_paid(number=payout.number, bank_reference=reference, actor=STAFF, now=world.now())
 
 
 def test_nothing_is_settled_before_it_is_due() -> None:
@@ -147,22 +145,16 @@ def test_a_statement_is_paid_once_and_by_a_bank_transfer() -> None:
         statements.pay_statement(statement=statement, actor=STAFF, now=world.now())
     assert trade.supplier_money(world.yunling()) == {"paying": 6_800}
     with pytest.raises(Invalid):
-        statements.record_payout_paid(
-            number=payout.number, bank_reference=" ", actor=STAFF, now=world.now()
-        )
+        statements.record_payout_paid(number=payout.number, bank_reference=" ", actor=STAFF, now=world.now())
 
-    statements.record_payout_paid(
-        number=payout.number, bank_reference="ICBC-1", actor=STAFF, now=world.now()
-    )
+    statements.record_payout_paid(number=payout.number, bank_reference="ICBC-1", actor=STAFF, now=world.now())
 
     statement.refresh_from_db()
     assert statement.state == "paid"
     assert trade.supplier_money(world.yunling()) == {}
     assert balance_fen("gateway/bank") == -6_800
     with pytest.raises(Conflict):
-        statements.record_payout_paid(
-            number=payout.number, bank_reference="ICBC-2", actor=STAFF, now=world.now()
-        )
+        statements.record_payout_paid(number=payout.number, bank_reference="ICBC-2", actor=STAFF, now=world.now())
 
 
 def test_a_bank_transfer_is_recorded_for_one_payout() -> None:
@@ -179,9 +171,7 @@ def test_a_failed_transfer_can_be_made_anew() -> None:
     statement = issue()
     statements.confirm_statement(statement=statement, actor=YUN, now=world.now())
     payout = statements.pay_statement(statement=statement, actor=STAFF, now=world.now())
-    statements.record_payout_failed(
-        number=payout.number, reason="wrong account", actor=STAFF, now=world.now()
-    )
+    statements.record_payout_failed(number=payout.number, reason="wrong account", actor=STAFF, now=world.now())
     assert trade.supplier_money(world.yunling()) == {"available": 6_800}
 
     again = statements.pay_statement(statement=statement, actor=STAFF, now=world.now())

@@ -64,8 +64,7 @@ class Command(BaseCommand):
                 continue
             if helped:
                 self.stdout.write(
-                    _("mended: %(kind)s %(number)s")
-                    % {"kind": difference.kind, "number": difference.number}
+                    _("mended: %(kind)s %(number)s") % {"kind": difference.kind, "number": difference.number}
                 )
 
 
