@@ -5,7 +5,7 @@ from celery import shared_task
 from distributors.commissions import actions
 from shop.work.sweep import database_now
 
-BATCH = 2_000
+BATCH = 5_000
 BATCHES_MAX = 500
 
 

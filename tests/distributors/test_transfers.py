@@ -271,3 +271,29 @@ def test_the_same_withdrawal_sent_twice_at_once_is_paid_once(sandbox, gateway):
     assert len([line for line in sandbox.book() if line.kind == "transfer"]) == 1
     assert Journal.objects.filter(kind="withdrawal_paid").count() == 1
     assert money(store) == {"frozen": 0, "available": 5_000, "paying": 0, "debt": 0}
+
+
+def test_whatever_gets_lost_on_the_way_everybody_is_paid_once(sandbox, gateway):
+    sandbox.turn(transfer_mode="instant")
+    sandbox.seed(7)
+    store = rich(fen=200_000)
+    at = moment()
+    asked = []
+    for day in range(4):
+        for _request in range(5):
+            withdrawal = ask(store, 1_000, at=at + day * DAY)
+            payouts.approve(withdrawal=withdrawal, actor=STAFF, now=at)
+            asked.append(withdrawal)
+    for mode in ("drop_before", "drop_answer", "error_before", "error_after", "garbage", "busy"):
+        sandbox.fail("transfer", mode, times=None, percent=25)
+    sandbox.fail("query_transfer", "error_before", times=None, percent=25)
+    for one in asked:
+        payouts.send(number=one.number, now=at, gateway=gateway)
+    for minute in range(2, 40):
+        for one in asked:
+            payouts.settle_unknown(number=one.number, now=at + timedelta(minutes=minute), gateway=gateway)
+    assert {now_state(one) for one in asked} == {"paid"}
+    paid = [line.number for line in sandbox.book() if line.kind == "transfer"]
+    assert sorted(paid) == sorted(one.number for one in asked)
+    assert money(store) == {"frozen": 0, "available": 180_000, "paying": 0, "debt": 0}
+    assert verify() == []
