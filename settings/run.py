@@ -92,8 +92,13 @@ class Shop:
         """Say at once that a port is taken, before minutes of setting up. Raises Trouble."""
         for host, port, name in ((self.host, self.port, "PORT"), ("127.0.0.1", self.sandbox_port, "SANDBOX_PORT")):
             if not prepare.port_is_free(host, port):
+                other = next(
+                    each
+                    for each in range(port + 1, port + 1000)
+                    if each not in {self.port, self.sandbox_port} and prepare.port_is_free(host, each)
+                )
                 raise Trouble(
-                    f"Port {port} on {host} is in use. Stop what runs there, or choose another: {name}={port + 1} make run"
+                    f"Port {port} on {host} is in use. Stop what runs there, or choose another: {name}={other} make run"
                 )
 
     def prepare_environment(self) -> None:
