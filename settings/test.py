@@ -53,7 +53,8 @@ LINJIA_SERVE_MEDIA = True
 LINJIA_GATEWAY = "sandbox"
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
 # Tests that talk to WeChat ask for the `sandbox` fixture, which starts one and sets its address and home.
-LINJIA_SANDBOX_HOME = ""
+# Keys for tests that name the gateway without talking to it; the fixture `sandbox` has a home of its own.
+LINJIA_SANDBOX_HOME = str(embedded.home() / f"sandbox-{_worker}")
 LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
 LINJIA_PUBLIC_URL = "http://testserver"
 WHITENOISE_AUTOREFRESH = True

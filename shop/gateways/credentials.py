@@ -88,6 +88,8 @@ def _notify_base_url() -> str:
 
 
 def _of_sandbox() -> Credentials:
+    if not settings.LINJIA_SANDBOX_HOME:
+        raise ImproperlyConfigured("LINJIA_SANDBOX_HOME names the folder of the sandbox's keys; it is empty.")
     keys = ensure_keys(Path(settings.LINJIA_SANDBOX_HOME))
     address = settings.LINJIA_SANDBOX_URL.rstrip("/")
     return Credentials(
