@@ -1,5 +1,7 @@
 """Money arrives: every consequence once, and money that the order cannot use goes back."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from distributors.commissions.models import Commission
 from orders.flow import reversal
 from orders.flow.payment import confirm_payment
+from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.actions import NoticeMismatch
 from orders.payments.models import Payment, Refund
@@ -202,3 +205,24 @@ def test_goods_that_vanished_send_the_money_back(tea_sold: Order) -> None:
     assert world.on_hand(sku) == 1
     trade.arrives(Refund.objects.get())
     assert trade.clearing(tea_sold) == 0
+
+
+def test_the_whole_story_runs_with_the_rights_of_the_apps_role(
+    tea_sold: Order, as_app_role: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with as_app_role():
+        trade.pay(tea_sold)
+        trade.settle(trade.complete(tea_sold))
+        refund = reversal.refund(
+            order_number=tea_sold.number,
+            lines=trade.everything(tea_sold),
+            freight_fen=1_000,
+            cause="staff",
+            restock=True,
+            actor="staff:U1",
+            now=world.now(),
+        )
+        trade.arrives(refund)
+
+    assert trade.clearing(tea_sold) == 0
+    assert verify_all(now=world.now()) == []

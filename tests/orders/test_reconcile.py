@@ -7,6 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from distributors.payouts import books, sending
+from distributors.payouts.models import Withdrawal
 from orders.flow import reversal, tasks
 from orders.flow.reconciliation import Cause, Difference, mend, reconcile
 from orders.flow.verification import verify_all
@@ -129,6 +131,30 @@ def test_a_finished_trade_leaves_nothing_to_find(payment: Payment, sandbox: Sand
 
     assert verify_all(now=world.now()) == []
     assert run("verify_all")[0] == 0
+
+
+def test_a_lost_word_about_a_transfer_is_mended(payment: Payment, sandbox: SandboxControl) -> None:
+    trade.settle(trade.complete(paid(payment, sandbox)))
+    withdrawal = Withdrawal.objects.create(
+        store=world.ahe(),
+        amount_fen=500,
+        openid=sandbox.openid_of("ahe"),
+        real_name="阿禾",
+        gateway="sandbox",
+        requested_at=world.now(),
+    )
+    books.reserve(withdrawal, at=world.now())
+    Withdrawal.objects.filter(pk=withdrawal.pk).update(state="approved")
+    sending.send(number=withdrawal.number, now=world.now())
+    sandbox.confirm_transfer(withdrawal.number)
+
+    (difference,) = compare()
+    assert (difference.kind, difference.cause) == ("transfer", Cause.NOT_RECORDED)
+    assert run("reconcile", "--mend")[0] == 0
+    withdrawal.refresh_from_db()
+    assert withdrawal.state == "paid"
+    assert compare() == []
+    assert verify_all(now=world.now()) == []
 
 
 @pytest.mark.parametrize(
