@@ -7,8 +7,8 @@ import polib
 import pytest
 from babel.messages.extract import extract
 from django.conf import settings
-from django.utils.translation import override
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from django.utils.translation.template import templatize
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -19,7 +19,9 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3), "npgettext_lazy": ((1, "c"), 2, 3),
 }  # fmt: skip
 # What Django's templatize() leaves of a template: calls among XXX.
-CALL = re.compile(r"""\b(n?p?gettext)\((u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")""")
+LITERAL = r"""(u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")"""
+# The first text; a context, where there is one, comes before it and is none.
+CALL = re.compile(rf"\b(?:n?gettext\(|n?pgettext\({LITERAL}\s*,\s*){LITERAL}")
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{(\w*)\}")
 
 
@@ -39,7 +41,7 @@ def texts_of_templates() -> dict[str, str]:
     folders = [PROJECT / "frontend" / "templates", *(PROJECT / floor for floor in ("shop", "distributors", "orders"))]
     for folder in folders:
         for path in sorted([*folder.rglob("*.html"), *folder.rglob("*.txt")]):
-            for _name, literal in CALL.findall(templatize(path.read_text(encoding="utf-8"), origin=str(path))):
+            for _context, literal in CALL.findall(templatize(path.read_text(encoding="utf-8"), origin=str(path))):
                 text = literal.lstrip("u")[1:-1].replace("\\'", "'").replace('\\"', '"').replace("\\n", "\n")
                 found.setdefault(text, str(path.relative_to(PROJECT)))
     return found

@@ -49,7 +49,7 @@ def test_a_store_shows_its_picks_in_its_own_words_and_prices(client: Client, ahe
     html = html_of(client, f"/store/{ahe.code}/")
     assert titles(html) == ["阿禾每天喝的红茶"]
     assert "“香而不涩”" in html
-    assert '88<small>.00</small>' in html
+    assert "88<small>.00</small>" in html
     assert "阿禾的厨房" in html
 
 

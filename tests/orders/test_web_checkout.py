@@ -184,7 +184,8 @@ def test_result_page_asks_the_gateway_when_no_notice_comes(
     assert "支付成功" in html
 
 
-def test_a_gateway_that_is_away_is_told(client: Client, su: User, tea: Product) -> None:
+def test_a_gateway_that_is_away_is_told(client: Client, su: User, tea: Product, sandbox: Any, settings: Any) -> None:
+    settings.LINJIA_SANDBOX_URL = "http://127.0.0.1:1"
     order = world.place(su, [(tea, 1)])
     html = client.post(f"/orders/{order.number}/pay/", **CHINESE).content.decode()
     assert "支付渠道没有回应" in html
