@@ -104,7 +104,7 @@ def claw_back(
     require_transaction()
     rows = lock_rows(
         Commission.objects.filter(order_number=order_number, line__in=list(refunded_fen_by_line)).select_related(
-            "store"
+            "store__distributor"
         )
     )
     done = set(
@@ -114,6 +114,7 @@ def claw_back(
     )
     frozen: dict[str, int] = defaultdict(int)
     settled: dict[str, int] = defaultdict(int)
+    taken: dict[int, int] = defaultdict(int)
     for row in rows:
         target_fen = row.amount_fen - entitled_after_refund(
             base_fen=row.base_fen,
@@ -126,7 +127,16 @@ def claw_back(
             continue
         bucket = settled if row.state == CommissionState.SETTLED else frozen
         bucket[row.store.code] += take_fen
+        taken[row.store.distributor.user_id] += take_fen
         _take(row, take_fen, refund_number=refund_number, at=at)
+    # Shown to whom it concerns, never netted silently.
+    notify_all(
+        notices=[
+            Notice(user_id, "commission_clawed_back", {"order": order_number, "amount_fen": fen})
+            for user_id, fen in taken.items()
+        ],
+        at=at,
+    )
     return _claw_back_posting(order_number, refund_number, frozen, settled)
 
 

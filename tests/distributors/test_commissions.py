@@ -220,6 +220,8 @@ def test_a_refund_before_settlement_takes_frozen_money():
     row.refresh_from_db()
     assert (row.state, row.clawed_back_fen) == ("clawed_back", 1_000)
     assert [one.amount_fen for one in ClawBack.objects.order_by("pk")] == [334, 666]
+    news = Notification.objects.filter(user=ahe.distributor.user, kind="commission_clawed_back")
+    assert [note.facts["amount_fen"] for note in news.order_by("pk")] == [334, 666]
 
 
 @pytest.mark.django_db
