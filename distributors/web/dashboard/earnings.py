@@ -43,7 +43,7 @@ STATE_WORDS: dict[str, str | Promise] = {
 BOOKS: dict[str, str | Promise] = {
     "available": gettext_lazy("Available"),
     "frozen": gettext_lazy("Frozen"),
-    "paying": gettext_lazy("On its way"),
+    "paying": gettext_lazy("Being paid out"),
     "debt": gettext_lazy("Owed"),
 }
 

@@ -57,7 +57,7 @@ def team(request: StoreRequest) -> HttpResponse:
     context = {
         "section": "team",
         "rows": _recruits(request, found),
-        "count": rows.count(),
+        "recruits": rows.count(),
         "level2_fen": _level2(request),
         "more_url": more_url(request, position),
         "invite_url": request.build_absolute_uri(

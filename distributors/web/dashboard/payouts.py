@@ -57,7 +57,7 @@ WORDS: dict[str, tuple[str | Promise, str, str | Promise]] = {
         gettext_lazy("The amount is available again."),
     ),
     WithdrawalState.SENDING: (
-        gettext_lazy("On its way"),
+        gettext_lazy("Being paid out"),
         "go",
         gettext_lazy("WeChat has been asked to pay you."),
     ),

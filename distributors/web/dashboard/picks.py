@@ -63,7 +63,7 @@ def picks(request: StoreRequest) -> HttpResponse:
         "tab": "mine",
         "rows": _rows(request.store, products, words=words, outside=outside),
         "more_url": more_url(request, position),
-        "count": rows.count(),
+        "picked": rows.count(),
     }
     return render(request, "dashboard/picks.html", context)
 

@@ -209,8 +209,9 @@
     });
   }
 
-  // Messages that came with the page.
+  // Messages that came with the page; and in a row of tabs that is wider than the screen, the present one.
   document.addEventListener("DOMContentLoaded", () => {
+    for (const tab of document.querySelectorAll(".no-bar [aria-current=page]")) tab.scrollIntoView({ block: "nearest", inline: "center" });
     for (const item of document.querySelectorAll("#toasts [data-toast]")) {
       item.dataset.seen = "yes";
       dismissLater(item);

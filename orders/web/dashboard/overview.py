@@ -70,7 +70,7 @@ def overview(request: StoreRequest) -> HttpResponse:
         "periods": [Period(count, str(label), count == days) for count, label in PERIODS.items()],
         "waiting": _waiting(request),
         "best": [(row, pictures[row.product_id].small if row.product_id in pictures else "") for row in best],
-        "unpaid_fen": unpaid_estimate_fen(request.store),
+        "unpaid_estimate_fen": unpaid_estimate_fen(request.store),
         "greeting": _greeting(timezone.localtime(now).hour),
         "is_new": not stores.all_listings_of(request.store).exists(),
     }
