@@ -55,13 +55,15 @@ def load(now: datetime) -> list[Product]:
     told: dict[str, Any] = json.loads((DATA / "goods.json").read_text(encoding="utf-8"))
     shelves = {row["code"]: _category(place, row) for place, row in enumerate(told["categories"])}
     houses = {row["code"]: _supplier(row, now) for row in told["suppliers"]}
-    pictures = draw([row["scene"] for row in told["products"]])
+    scenes = [row["scene"] for row in told["products"]] + told["imported_scenes"]
+    pictures = draw(scenes)
+    # The imported ones first: the newest stand in front.
+    for filename, code, shelf in REAL_CATALOGUES:
+        _import(filename, houses[code], shelves[shelf], pictures, now)
     for row in told["products"]:
         supplier = houses[row["supplier"]]
         if not Product.objects.filter(supplier=supplier, handle=row["handle"]).exists():
             _product(row, supplier, shelves[row["category"]], pictures, now)
-    for filename, code, shelf in REAL_CATALOGUES:
-        _import(filename, houses[code], shelves[shelf], now)
     return list(Product.objects.filter(state=ProductState.ON_SALE).order_by("pk"))
 
 
@@ -71,7 +73,7 @@ def draw(scenes: list[dict[str, Any]]) -> Path | None:
     Without pictures the pages draw a plain podium.
     """
     node, script = shutil.which("node"), settings.BASE_DIR / "frontend" / "scenes" / "render.mjs"
-    folder = Path(settings.MEDIA_ROOT).parent / "scenes"
+    folder = Path(settings.MEDIA_ROOT) / "scenes"
     if node is None or not script.exists():
         return None
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,9 +171,7 @@ def _product(
         )
         stock.receive(sku=sku, quantity=row["stock"], reference="首批入库", at=now)
     pricing.set_prices(prices=prices)
-    picture = pictures / f"{row['handle']}.webp" if pictures else None
-    if picture is not None and picture.exists():
-        add_picture(product=made, data=picture.read_bytes(), alt=row["title"])
+    _picture(made, pictures)
     made.refresh_from_db()
     catalogue.submit_for_review(product=made, actor=actor, at=now)
     catalogue.approve_product(product=made, actor=STAFF, at=now)
@@ -196,7 +196,15 @@ def _description(row: dict[str, Any], supplier: Supplier) -> str:
     )
 
 
-def _import(filename: str, supplier: Supplier, shelf: Category, now: datetime) -> None:
+def _picture(product: Product, pictures: Path | None) -> None:
+    found = pictures / f"{product.handle}.webp" if pictures else None
+    if found is not None and found.exists() and not product.images.exclude(file="").exists():
+        add_picture(product=product, data=found.read_bytes(), alt=product.title)
+
+
+def _import(
+    filename: str, supplier: Supplier, shelf: Category, pictures: Path | None, now: datetime
+) -> None:
     with (DATA / filename).open("rb") as source:
         import_catalogue(
             supplier=supplier,
@@ -207,3 +215,6 @@ def _import(filename: str, supplier: Supplier, shelf: Category, now: datetime) -
             actor=STAFF,
             now=now,
         )
+    # Their own pictures lie at addresses that a closed network does not reach.
+    for product in Product.objects.filter(supplier=supplier, state=ProductState.ON_SALE):
+        _picture(product, pictures)

@@ -147,7 +147,7 @@ class OrderAdmin(ReadOnly, Acting, ModelAdmin):
     def money_map(self, row: Order) -> str:
         rows = order_money_map(row.number)
         return "\n".join(
-            f"{step.kind}: {step.debit} → {step.credit} ¥{format_yuan(step.amount_fen)}" for step in rows
+            f"{step.journal_kind}: {step.debit} → {step.credit} ¥{format_yuan(step.amount_fen)}" for step in rows
         )
 
 
