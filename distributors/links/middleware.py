@@ -64,7 +64,8 @@ class ShareMiddleware:
         response = self._get_response(request)
         if _has_signed_out(request, had_session):
             key, is_new, kept = new_token(32), True, []
-        else:
+        elif not is_new:
+            # A key made just now opened nothing before; a client that keeps none would leave a row each time.
             self._merge(request, key)
         if not request.path.startswith(_COOKIELESS):
             if is_new:

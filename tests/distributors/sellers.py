@@ -72,6 +72,7 @@ def sold(
     level2_fen: int = 0,
     level2_bp: int = 0,
     line: int = 1,
+    rule_number: str = "",
     at: datetime | None = None,
 ) -> str:
     """Let a paid order of one line earn commissions, with its money on the books; return its number."""
@@ -93,7 +94,7 @@ def sold(
                 store_code=store.code,
                 referrer_store_id=referrer.pk if referrer else None,
                 referrer_store_code=referrer.code if referrer else "",
-                rule_number="R-test",
+                rule_number=rule_number,
             )
         ],
     )

@@ -204,6 +204,7 @@ def test_a_referrer_who_is_the_buyer_or_her_other_account_gets_no_second_level()
     def second(buyer):
         given = credit_facts(user=buyer, visitor_key="", product_ids=[white.pk], now=moment())
         found = credit(facts=given)[white.pk]
+        assert found.store_id is not None
         return given.stores[found.store_id].code, found.referrer_store_id
 
     assert second(su) == (ahe.code, lin.pk)

@@ -1,9 +1,12 @@
 """Visitors at the door: keys, openings, machines, and what a visitor carries until it is stored."""
 
+from collections.abc import Callable
 from http.cookies import SimpleCookie
+from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -28,21 +31,26 @@ def _fresh_buffer():
     buffer._Rest.until = 0.0
 
 
+def _forget_everything() -> None:
+    """Redis dies and comes back empty."""
+    redis.Redis.from_url(settings.LINJIA_REDIS_URL).flushdb()
+
+
 class Browser:
     """A browser before the real chain of middleware: sessions, people, then ours."""
 
     def __init__(self, **headers: str) -> None:
         self.cookies: SimpleCookie = SimpleCookie()
         self.headers = headers
-        self.request: HttpRequest | None = None
-        self.view = lambda request: HttpResponse("ok")
+        self.request: Any = None
+        self.view: Callable[[HttpRequest], HttpResponse] = lambda request: HttpResponse("ok")
 
     def go(self, path: str, *, method: str = "GET", **headers: str) -> HttpResponse:
         factory = RequestFactory(headers={**self.headers, **headers})
         factory.cookies = self.cookies
         self.request = factory.generic(method, path)
-        chain = SessionMiddleware(AuthenticationMiddleware(ShareMiddleware(self.view)))
-        response = chain(self.request)
+        chain: Callable[[HttpRequest], Any] = SessionMiddleware(AuthenticationMiddleware(ShareMiddleware(self.view)))
+        response: HttpResponse = chain(self.request)
         for name, morsel in response.cookies.items():
             if morsel["max-age"] == 0:
                 self.cookies.pop(name, None)
@@ -55,7 +63,7 @@ class Browser:
         return self.cookies[VISITOR_COOKIE].value
 
 
-def test_a_visitor_gets_a_random_key_that_scripts_cannot_read(settings):
+def test_a_visitor_gets_a_random_key_that_scripts_cannot_read(settings: Any):
     settings.SESSION_COOKIE_SECURE = True
     browser = Browser()
     response = browser.go("/")
@@ -139,8 +147,7 @@ def test_a_sale_does_not_depend_on_redis():
     browser = Browser()
     browser.go(f"/s/{share(store).token}")
     number = browser.request.touch.number
-    # Redis dies and comes back empty before anything was stored.
-    redis.Redis.from_url(buffer.settings.LINJIA_REDIS_URL).flushdb()
+    _forget_everything()
     assert (links.flush_touches(limit=10), Touch.objects.count()) == (0, 0)
 
     browser.go("/cart/put-in/", method="POST")
@@ -165,7 +172,7 @@ def test_what_is_carried_is_stored_once_even_if_the_flush_came_first():
 def test_another_persons_or_a_forged_carrier_is_worth_nothing():
     browser, thief = Browser(), Browser()
     browser.go(f"/s/{share(open_store('阿禾 Ahe')).token}")
-    redis.Redis.from_url(buffer.settings.LINJIA_REDIS_URL).flushdb()
+    _forget_everything()
     thief.go("/")
     for text in (browser.cookies[TOUCH_COOKIE].value, "forged", browser.cookies[TOUCH_COOKIE].value[:-2] + "xx"):
         thief.cookies[TOUCH_COOKIE] = text
@@ -176,7 +183,7 @@ def test_another_persons_or_a_forged_carrier_is_worth_nothing():
 def test_the_mini_program_carries_its_openings_in_a_header():
     browser = Browser()
     browser.go(f"/s/{share(open_store('阿禾 Ahe')).token}")
-    redis.Redis.from_url(buffer.settings.LINJIA_REDIS_URL).flushdb()
+    _forget_everything()
     phone = Browser(**{"X-Visitor-Key": browser.key, "X-Share-Touch": browser.cookies[TOUCH_COOKIE].value})
     phone.go("/api/v1/orders/", method="POST")
     assert Touch.objects.count() == 1

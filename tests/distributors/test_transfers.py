@@ -75,6 +75,7 @@ def test_from_the_approval_to_the_money_in_her_hand(sandbox, gateway):
     assert run_due(rounds_max=1) >= 1
     assert now_state(withdrawal) == "waiting_user"
     assert withdrawal.package_info and withdrawal.bill_id
+    assert withdrawal.sent_at is not None
     assert withdrawal.confirm_until == withdrawal.sent_at + DAY
     assert [note.kind for note in Notification.objects.filter(kind__startswith="withdrawal")] == ["withdrawal_waiting"]
 
