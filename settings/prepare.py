@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from settings.supervisor import paint
@@ -214,6 +215,18 @@ def front_end() -> None:
             if problem:
                 raise Trouble(f"The front end cannot be built: {problem}")
         stamp("front-end", build)
+
+
+def everything(*, for_tests: bool) -> None:
+    """Python's packages and the front end; at once, where Node is there already."""
+    if node_environment()["PATH"] != os.environ.get("PATH", ""):
+        python_packages(for_tests=for_tests)
+        front_end()
+        return
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        building = aside.submit(front_end)
+        python_packages(for_tests=for_tests)
+        building.result()
 
 
 # --- tests ---------------------------------------------------------------------------------------------------------

@@ -39,7 +39,6 @@ from settings.prepare import PYTHON, Trouble, step
 from settings.supervisor import Service, Supervisor, TaskFailed, paint, say
 
 _READY_SECONDS = 60.0
-CATALOGUES = ("locale",)
 WEB_WORKERS = "2"
 WORKER_PROCESSES = "2"
 
@@ -132,31 +131,21 @@ class Shop:
                 keeper.start(self.supervisor)
             embedded.ensure("run")
 
-    def manage(self, *words: str, **extra: str) -> None:
-        """Run a management command. Raises Trouble with its last line when it fails."""
-        problem = prepare.run([PYTHON, "manage.py", *words], env=self.env | extra)
-        if problem:
-            raise Trouble(f"manage.py {' '.join(words)} failed: {problem}")
-
     def prepare_database(self) -> None:
-        """Tables, rights and translations; skipped while nothing has changed."""
-        sources = [path for folder in CATALOGUES for path in (PROJECT / folder).rglob("*.po")]
-        texts = prepare.fingerprint(sources)
-        if not prepare.is_stamped("locale", texts) or not all(path.with_suffix(".mo").exists() for path in sources):
-            with step("Compiling translations"):
-                self.manage("compile_locale")
-            prepare.stamp("locale", texts)
-        files = [path for floor in ("shop", "distributors", "orders") for path in (PROJECT / floor).rglob("migrations")]
-        wanted = prepare.fingerprint([*files, PROJECT / "requirements.txt"])
+        """Tables, rights and translations; skipped while nothing has changed. Raises Trouble."""
+        folders = [path for floor in ("shop", "distributors", "orders") for path in (PROJECT / floor).rglob("migrations")]
+        texts = list((PROJECT / "locale").rglob("*.po"))
+        wanted = prepare.fingerprint([*folders, *texts, PROJECT / "requirements.txt"])
+        is_compiled = all(path.with_suffix(".mo").exists() for path in texts)
         # The state of somebody else's server is not ours to remember: there we always look.
-        if self.has_own_servers and prepare.is_stamped("migrated", wanted, folder=self.stamps):
+        if self.has_own_servers and is_compiled and prepare.is_stamped("upgraded", wanted, folder=self.stamps):
             return
-        with step("Updating the tables"):
-            self.manage("migrate", "--no-input", "--verbosity=0")
-            self.manage("grant_app_role", LINJIA_DATABASE_ROLE="owner")
-            self.manage("import_regions")
+        with step("Updating tables and translations"):
+            problem = prepare.run([PYTHON, "-m", "settings.upgrade"], env=self.env)
+            if problem:
+                raise Trouble(f"Updating the tables failed: {problem}")
         if self.has_own_servers:
-            prepare.stamp("migrated", wanted, folder=self.stamps)
+            prepare.stamp("upgraded", wanted, folder=self.stamps)
 
     def load_demo(self) -> None:
         """The made-up neighbourhood, once; `LINJIA_DEMO=0` leaves the shop empty.
@@ -298,8 +287,7 @@ def main(words: list[str]) -> int:
             return serve()
         if what == "run":
             Shop().check_ports()
-        prepare.python_packages(for_tests=what != "run")
-        prepare.front_end()
+        prepare.everything(for_tests=what != "run")
         if what == "run":
             os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), "serve"])
         return check() if what == "check" else test(words[1:])
