@@ -140,6 +140,8 @@ class Acting(admin.ModelAdmin):
             "form": form,
             "back": back,
         }
+        # Templates name addresses of "admin"; this says which of the two sites is meant.
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
         status = 400 if form.errors else 200
         return TemplateResponse(request, self.act_template, context, status=status)
 
