@@ -17,6 +17,7 @@ TEA_PAID, TEA_SUPPLIER = 2 * 9_800, 2 * 6_000
 TEA_LEVEL1, TEA_LEVEL2 = 1_960, 588
 PEACH_PAID, PEACH_FEE = 5_000, 250
 PEACH_LEVEL1, PEACH_LEVEL2 = 500, 150
+AHE_EARNS = TEA_LEVEL1 + PEACH_LEVEL1
 PEACH_SUPPLIER = PEACH_PAID - PEACH_FEE - PEACH_LEVEL1 - PEACH_LEVEL2
 # ¥8 for the first piece and ¥2 for the second of the tea; ¥8 for the peaches.
 TEA_FREIGHT, PEACH_FREIGHT = 1_000, 800
@@ -59,41 +60,40 @@ def buy(town: Town, su: Phone, ahe: Store, tea: Product, peaches: Product) -> st
 def test_a_share_becomes_a_payout(town, su, ahe, tea, peaches):
     number = buy(town, su, ahe, tea, peaches)
     town.pay(su, number)
+    everybody_is_owed(number, ahe)
 
-    # Paid: everybody is owed, nothing can be taken out yet.
-    lin = world.lin()
-    ahe_owed, lin_owed = TEA_LEVEL1 + PEACH_LEVEL1, TEA_LEVEL2 + PEACH_LEVEL2
-    assert balances(
-        f"store/{ahe.code}/frozen",
-        f"store/{lin.code}/frozen",
-        "supplier/yunling/frozen",
-        "supplier/yangshan/frozen",
-        "platform/fee",
-        f"order/{number}/clearing",
-    ) == {
-        f"store/{ahe.code}/frozen": ahe_owed,
-        f"store/{lin.code}/frozen": lin_owed,
+    # Parcels arrive; a week later the return window closes and Celery settles.
+    town.deliver_all(su, number)
+    town.days_pass(6)
+    available = f"store/{ahe.code}/available"
+    assert su.get(f"orders/{number}/")["state"] == "paid"
+    assert balances(available) == {available: 0}
+    town.days_pass(2)
+    assert su.get(f"orders/{number}/")["state"] == "completed"
+    assert balances(available) == {available: AHE_EARNS}
+
+    withdrawal = take_out(town, ahe)
+    finance_sees(number, ahe, withdrawal)
+    books_hold(number)
+
+
+def everybody_is_owed(number: str, ahe: Store) -> None:
+    """Paid: everybody is owed, nothing can be taken out yet."""
+    expected = {
+        f"store/{ahe.code}/frozen": AHE_EARNS,
+        f"store/{world.lin().code}/frozen": TEA_LEVEL2 + PEACH_LEVEL2,
         "supplier/yunling/frozen": TEA_SUPPLIER + TEA_FREIGHT,
         "supplier/yangshan/frozen": PEACH_SUPPLIER + PEACH_FREIGHT,
         "platform/fee": TEA_PAID - TEA_SUPPLIER - TEA_LEVEL1 - TEA_LEVEL2 + PEACH_FEE,
         f"order/{number}/clearing": 0,
     }
+    assert balances(*expected) == expected
 
-    # Parcels arrive; a week later the return window closes and Celery settles.
-    town.deliver_all(su, number)
-    town.days_pass(6)
-    assert su.get(f"orders/{number}/")["state"] == "paid"
-    assert balances(f"store/{ahe.code}/available") == {f"store/{ahe.code}/available": 0}
-    town.days_pass(2)
-    assert su.get(f"orders/{number}/")["state"] == "completed"
-    assert balances(f"store/{ahe.code}/available", f"store/{lin.code}/available") == {
-        f"store/{ahe.code}/available": ahe_owed,
-        f"store/{lin.code}/available": lin_owed,
-    }
 
-    # Ahe withdraws, staff approves, WeChat asks her to confirm, she does.
+def take_out(town: Town, ahe: Store) -> str:
+    """Ahe withdraws, staff approves, WeChat asks her to confirm, she does."""
     phone = town.owner(ahe)
-    asked = phone.post("me/store/withdrawals/", {"amount_fen": ahe_owed}, expect=201)
+    asked = phone.post("me/store/withdrawals/", {"amount_fen": AHE_EARNS}, expect=201)
     row = Withdrawal.objects.get(number=asked["number"])
     town.staff(row, "approve")
     town.work()
@@ -103,8 +103,11 @@ def test_a_share_becomes_a_payout(town, su, ahe, tea, peaches):
     assert town.deliver("transfer") == [200]
     assert phone.get(f"me/store/withdrawals/{row.number}/")["state"] == "paid"
     assert phone.get("me/store/earnings/")["available_fen"] == 0
+    return row.number
 
-    # What finance sees.
+
+def finance_sees(number: str, ahe: Store, withdrawal: str) -> None:
+    """The audit views tell the same story."""
     assert audit("SELECT state, paid_fen, refunded_fen FROM audit.orders WHERE number = %s", number) == [
         ("completed", TOTAL, 0)
     ]
@@ -114,19 +117,18 @@ def test_a_share_becomes_a_payout(town, su, ahe, tea, peaches):
         number,
     ) == [
         (1, 1, ahe.code, TEA_LEVEL1, 0, "settled"),
-        (1, 2, lin.code, TEA_LEVEL2, 0, "settled"),
+        (1, 2, world.lin().code, TEA_LEVEL2, 0, "settled"),
         (2, 1, ahe.code, PEACH_LEVEL1, 0, "settled"),
-        (2, 2, lin.code, PEACH_LEVEL2, 0, "settled"),
+        (2, 2, world.lin().code, PEACH_LEVEL2, 0, "settled"),
     ]
-    kinds = audit("SELECT DISTINCT kind FROM audit.notices WHERE number = %s", row.number)
+    kinds = audit("SELECT DISTINCT kind FROM audit.notices WHERE number = %s", withdrawal)
     assert kinds == [("transfer",)]
-    paid_out = balances(f"store/{ahe.code}/available", f"store/{ahe.code}/paying", "gateway/sandbox")
-    assert paid_out == {
+    expected = {
         f"store/{ahe.code}/available": 0,
         f"store/{ahe.code}/paying": 0,
-        "gateway/sandbox": TOTAL - ahe_owed,
+        "gateway/sandbox": TOTAL - AHE_EARNS,
     }
-    books_hold(number)
+    assert balances(*expected) == expected
 
 
 def test_two_suppliers_share_one_payment_and_are_settled_on_their_own(town, su, ahe, tea, peaches):
