@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 Item = dict[str, Any]
@@ -58,7 +59,7 @@ def _staff(app: str, model: str, label: str | Promise, icon: str, query: str = "
     return {
         "title": label,
         "icon": icon,
-        "link": (lambda request: f"{link}?{query}") if query else link,
+        "link": format_lazy("{}?{}", link, query) if query else link,
         "permission": _may(f"{app}.view_{model}"),
     }
 
