@@ -4,9 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -31,9 +31,7 @@ class MomentField(forms.DateTimeField):
 
 
 class RatesForm(ActForm):
-    level1_bp = forms.IntegerField(
-        label=_("Level 1 (bp)"), min_value=0, max_value=10_000, help_text=_("1000 is 10 %.")
-    )
+    level1_bp = forms.IntegerField(label=_("Level 1 (bp)"), min_value=0, max_value=10_000, help_text=_("1000 is 10 %."))
     level2_bp = forms.IntegerField(label=_("Level 2 (bp)"), min_value=0, max_value=10_000, initial=0)
     funding = forms.ChoiceField(label=_("Who pays"), choices=CommissionRule.Funding.choices)
     effective_from = MomentField(label=_("From"), help_text=_("Empty: from now on."))
@@ -74,8 +72,15 @@ def _is_running(row: CommissionRule) -> bool:
 @admin.register(CommissionRule)
 class CommissionRuleAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = (
-        "number", "scope", "scope_key", "level1_bp", "level2_bp", "funding", "version",
-        "effective_from", "effective_until",
+        "number",
+        "scope",
+        "scope_key",
+        "level1_bp",
+        "level2_bp",
+        "funding",
+        "version",
+        "effective_from",
+        "effective_until",
     )
     list_filter = ("scope", "funding")
     search_fields = ("number", "scope_key")
@@ -83,12 +88,25 @@ class CommissionRuleAdmin(ReadOnly, Acting, ModelAdmin):
     fields = (*list_display, "supersedes", "created_by", "created_at")
     readonly_fields = fields
     acts = (
-        Act("supersede", _("Change the rates"), _supersede, RatesForm, offered=_is_running,
+        Act(
+            "supersede",
+            _("Change the rates"),
+            _supersede,
+            RatesForm,
+            offered=_is_running,
             explain=_("The rule ends and its next version begins. Orders placed before keep their rates."),
-            permission="commissions.add_commissionrule"),
-        Act("end", _("End it"), _end, EndForm, is_dangerous=True, offered=_is_running,
+            permission="commissions.add_commissionrule",
+        ),
+        Act(
+            "end",
+            _("End it"),
+            _end,
+            EndForm,
+            is_dangerous=True,
+            offered=_is_running,
             explain=_("Then the next less specific rule applies."),
-            permission="commissions.change_commissionrule"),
+            permission="commissions.change_commissionrule",
+        ),
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -136,7 +154,17 @@ class ClawBackInline(ReadOnly, TabularInline):
 @admin.register(Commission)
 class CommissionAdmin(ReadOnly, ModelAdmin):
     list_display = (
-        "order_number", "line", "level", "store", BASE, "rate_bp", AMOUNT, TAKEN, "state", "due_at", "settled_at",
+        "order_number",
+        "line",
+        "level",
+        "store",
+        BASE,
+        "rate_bp",
+        AMOUNT,
+        TAKEN,
+        "state",
+        "due_at",
+        "settled_at",
     )
     list_filter = ("state", "level")
     search_fields = ("order_number", "store__name", "store__code", "rule_number")
@@ -145,7 +173,18 @@ class CommissionAdmin(ReadOnly, ModelAdmin):
     show_full_result_count = False
     inlines = (ClawBackInline,)
     fields = (
-        "order_number", "line", "level", "store", BASE, "rate_bp", AMOUNT, TAKEN, "state", "rule_number",
-        "accrued_at", "due_at", "settled_at",
+        "order_number",
+        "line",
+        "level",
+        "store",
+        BASE,
+        "rate_bp",
+        AMOUNT,
+        TAKEN,
+        "state",
+        "rule_number",
+        "accrued_at",
+        "due_at",
+        "settled_at",
     )
     readonly_fields = fields

@@ -29,8 +29,14 @@ class BondAdmin(ReadOnly, ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     fields = (
-        "customer", "store", "reason", "touch_number", "started_at", "protected_until",
-        "valid_until", "ended_at",
+        "customer",
+        "store",
+        "reason",
+        "touch_number",
+        "started_at",
+        "protected_until",
+        "valid_until",
+        "ended_at",
     )
     readonly_fields = fields
 

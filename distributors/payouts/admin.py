@@ -59,21 +59,50 @@ class WithdrawalAdmin(ReadOnly, Acting, ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     fields = (
-        "number", "store", AMOUNT, TAX, "payee", "state", "gateway", "bill_id", "requested_at", "reviewed_by",
-        "reviewed_at", "sent_at", "confirm_until", "finished_at", "fail_reason",
+        "number",
+        "store",
+        AMOUNT,
+        TAX,
+        "payee",
+        "state",
+        "gateway",
+        "bill_id",
+        "requested_at",
+        "reviewed_by",
+        "reviewed_at",
+        "sent_at",
+        "confirm_until",
+        "finished_at",
+        "fail_reason",
     )
     readonly_fields = fields
     acts = (
-        Act("approve", _("Approve"), _approve, ApprovalForm,
+        Act(
+            "approve",
+            _("Approve"),
+            _approve,
+            ApprovalForm,
             offered=lambda row: row.state == WithdrawalState.REQUESTED,
             explain=_("It is sent to the channel under its own number, once."),
-            permission="payouts.change_withdrawal"),
-        Act("reject", _("Decline"), _reject, ReasonForm, is_dangerous=True,
+            permission="payouts.change_withdrawal",
+        ),
+        Act(
+            "reject",
+            _("Decline"),
+            _reject,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED),
             explain=_("The amount is available to her again; she reads the reason."),
-            permission="payouts.change_withdrawal"),
-        Act("query", _("Ask the channel"), _query, offered=lambda row: row.state in _SENT,
-            permission="payouts.change_withdrawal"),
+            permission="payouts.change_withdrawal",
+        ),
+        Act(
+            "query",
+            _("Ask the channel"),
+            _query,
+            offered=lambda row: row.state in _SENT,
+            permission="payouts.change_withdrawal",
+        ),
     )
 
     @admin.display(description=_("paid to"))

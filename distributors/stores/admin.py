@@ -54,27 +54,63 @@ class DistributorAdmin(ReadOnly, Acting, ModelAdmin):
     show_full_result_count = False
     inlines = (StoreInline,)
     fields = (
-        "number", "state", "person", "real_name", "grade", "introduction", "referrer_code",
-        "applied_at", "approved_at", "ended_at",
+        "number",
+        "state",
+        "person",
+        "real_name",
+        "grade",
+        "introduction",
+        "referrer_code",
+        "applied_at",
+        "approved_at",
+        "ended_at",
     )
     readonly_fields = fields
     acts = (
-        Act("approve", _("Approve"), _approve,
+        Act(
+            "approve",
+            _("Approve"),
+            _approve,
             offered=lambda row: row.state == DistributorState.APPLIED,
             explain=_("Her store opens. Joining is free; nobody earns anything by it."),
-            permission=MAY_CHANGE),
-        Act("reject", _("Decline"), _reject, ReasonForm, is_dangerous=True,
-            offered=lambda row: row.state == DistributorState.APPLIED, permission=MAY_CHANGE),
-        Act("suspend", _("Suspend"), _suspend, ReasonForm, is_dangerous=True,
+            permission=MAY_CHANGE,
+        ),
+        Act(
+            "reject",
+            _("Decline"),
+            _reject,
+            ReasonForm,
+            is_dangerous=True,
+            offered=lambda row: row.state == DistributorState.APPLIED,
+            permission=MAY_CHANGE,
+        ),
+        Act(
+            "suspend",
+            _("Suspend"),
+            _suspend,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state == DistributorState.ACTIVE,
             explain=_("New sales are not credited to her any more; what she earned is paid as before."),
-            permission=MAY_CHANGE),
-        Act("reinstate", _("Reinstate"), _reinstate,
-            offered=lambda row: row.state == DistributorState.SUSPENDED, permission=MAY_CHANGE),
-        Act("ban", _("Ban"), _ban, ReasonForm, is_dangerous=True,
+            permission=MAY_CHANGE,
+        ),
+        Act(
+            "reinstate",
+            _("Reinstate"),
+            _reinstate,
+            offered=lambda row: row.state == DistributorState.SUSPENDED,
+            permission=MAY_CHANGE,
+        ),
+        Act(
+            "ban",
+            _("Ban"),
+            _ban,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state in (DistributorState.ACTIVE, DistributorState.SUSPENDED),
             explain=_("For good. Her money is paid only after somebody has looked at it."),
-            permission=MAY_CHANGE),
+            permission=MAY_CHANGE,
+        ),
     )
 
     @admin.display(description=_("store"), ordering="store__name")

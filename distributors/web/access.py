@@ -13,7 +13,7 @@ from distributors.stores.models import Distributor, Store
 from distributors.stores.queries import store_of
 from distributors.stores.states import DistributorState
 from shop.base.errors import NotAllowed
-from shop.web.access import CustomerRequest, View, customer_only, is_part
+from shop.web.access import CustomerRequest, CustomerView, View, customer_only, is_part
 
 P = ParamSpec("P")
 
@@ -65,7 +65,8 @@ def store_owner(view: StoreView[P]) -> View[P]:
         owner.desk = Desk(store)
         return view(owner, *args, **kwargs)
 
-    return customer_only(wrapper)
+    # The type checker takes a wrapped view for one that needs its first argument by name.
+    return customer_only(cast(CustomerView[P], wrapper))
 
 
 def _without_store(request: CustomerRequest) -> HttpResponse:

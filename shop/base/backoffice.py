@@ -57,7 +57,7 @@ class Act:
     label: str | Promise
     perform: Callable[[HttpRequest, Any, dict[str, Any]], object]
     form: type[forms.Form] = ActForm
-    offered: Callable[[Any], bool] = lambda row: True
+    offered: Callable[[Any], bool] = lambda _row: True
     explain: str | Promise = ""
     is_dangerous: bool = False
     # Django permission a member of staff needs; empty: whoever may open the row may act.
@@ -77,7 +77,7 @@ class ReadOnly:
         return False
 
 
-class Acting(admin.ModelAdmin):
+class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable when it runs
     """An admin whose rows can be acted on; list the acts in ``acts``."""
 
     acts: Sequence[Act] = ()
@@ -141,7 +141,7 @@ class Acting(admin.ModelAdmin):
             "back": back,
         }
         # Templates name addresses of "admin"; this says which of the two sites is meant.
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         status = 400 if form.errors else 200
         return TemplateResponse(request, self.act_template, context, status=status)
 
@@ -162,7 +162,7 @@ class Acting(admin.ModelAdmin):
         return reverse(name, args=[row.pk])
 
 
-def yuan(field: str, label: str | Promise) -> Callable[[Any], str]:
+def yuan(field: str, label: Any) -> Any:
     """Return a column that shows ``row.<field>`` (fen) as yuan; for ``list_display`` and ``fields``."""
 
     @admin.display(description=label, ordering=field)

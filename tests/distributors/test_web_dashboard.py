@@ -150,7 +150,7 @@ def test_applying_waiting_and_being_declined(client: Client) -> None:
     assert (made.state, made.store.name, made.referrer_code) == ("applied", "苏记", lin.code)
     waiting = client.get("/dashboard/join/", **ENGLISH).content.decode()
     assert "Your application" in waiting
-    assert "<form method=\"post\" class=\"mt-5" not in waiting
+    assert '<form method="post" class="mt-5' not in waiting
     stores.reject(distributor=made, actor=world.STAFF, reason="请写清楚一点", now=world.now())
     again = client.get("/dashboard/join/").content.decode()
     assert "请写清楚一点" in again
@@ -321,9 +321,7 @@ def test_withdrawing_from_the_form_to_the_books(client: Client, ahe: Store) -> N
     ("typed", "words"),
     [("0.50", "¥1.00"), ("200.01", "¥200.00"), ("", ""), ("abc", ""), ("-3", ""), ("1.005", "")],
 )
-def test_what_cannot_be_withdrawn_is_told_beside_the_field(
-    client: Client, ahe: Store, typed: str, words: str
-) -> None:
+def test_what_cannot_be_withdrawn_is_told_beside_the_field(client: Client, ahe: Store, typed: str, words: str) -> None:
     earn(ahe, 20_000)
     payee(ahe)
     response = client.post("/dashboard/withdrawals/", {"amount_fen": typed})

@@ -129,8 +129,13 @@ def test_a_refund_is_told_line_by_line(client: Client, ahe: Store, tea: Product)
     trade.pay(order)
     lines = {line: (quantity - 1, fen // 2) for line, (quantity, fen) in everything(order).items()}
     refund = reversal.refund(
-        order_number=order.number, lines=lines, freight_fen=0, cause="aftersale", restock=False,
-        actor=world.STAFF, now=world.now(),
+        order_number=order.number,
+        lines=lines,
+        freight_fen=0,
+        cause="aftersale",
+        restock=False,
+        actor=world.STAFF,
+        now=world.now(),
     )
     arrives(refund)
     story = text(client.get(f"/dashboard/orders/{order.number}/", **ENGLISH).content)

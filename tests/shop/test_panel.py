@@ -77,8 +77,15 @@ def furnish(supplier: Supplier) -> User:
             trade.ship(order)
             trade.receive(order)
             open_aftersale(
-                user=buyer, order_number=order.number, line=1, kind="refund_only", reason="damaged", quantity=1,
-                text=f"{canary} broke", images=(), now=world.now(),
+                user=buyer,
+                order_number=order.number,
+                line=1,
+                kind="refund_only",
+                reason="damaged",
+                quantity=1,
+                text=f"{canary} broke",
+                images=(),
+                now=world.now(),
             )
     return owner
 
@@ -130,7 +137,9 @@ def everything() -> dict[str, str]:
         tables = [name for (name,) in cursor.fetchall()]
         digests = {}
         for table in tables:
-            cursor.execute(f'SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), \'\')) FROM "{table}" t')
+            cursor.execute(
+                f"SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM \"{table}\" t"
+            )
             digests[table] = cursor.fetchone()[0]
     return digests
 
@@ -191,7 +200,15 @@ def test_outsiders_reach_no_row_and_change_nothing(two: Two, client: Client, lab
     before = everything()
     for row in rows_of(label, two.mine)[:3]:
         for method, path in ways(label, row):
-            data = {"x": "1", "reason": "r", "text": "t", "carrier": "c", "tracking_number": "1", "_save": "1", "post": "yes"}
+            data = {
+                "x": "1",
+                "reason": "r",
+                "text": "t",
+                "carrier": "c",
+                "tracking_number": "1",
+                "_save": "1",
+                "post": "yes",
+            }
             response = client.get(path) if method == "get" else client.post(path, data)
             assert response.status_code in (302, 403, 404), f"{method} {path}"
             assert CANARIES[two.mine.code] not in response.content.decode(), f"{method} {path}"
@@ -249,7 +266,10 @@ def test_the_door_is_closed_to_others(two: Two, client: Client, who: str) -> Non
 
 def test_index_and_search_name_nobody_else(two: Two, client: Client) -> None:
     client.force_login(two.owner)
-    for path in (reverse("supplier:index"), reverse("supplier:search") + f"?s={two.canary.removeprefix('Canary')}&extended=1"):
+    for path in (
+        reverse("supplier:index"),
+        reverse("supplier:search") + f"?s={two.canary.removeprefix('Canary')}&extended=1",
+    ):
         response = client.get(path)
         assert response.status_code == 200, path
         assert two.canary not in response.content.decode()
@@ -299,7 +319,13 @@ def test_answering_an_after_sale(two: Two, client: Client) -> None:
 def test_a_new_product_is_the_supplier_s_own(two: Two, client: Client) -> None:
     client.force_login(two.owner)
     category = two.mine.products.get().category
-    sent = {"category": category.pk, "title": "明前茶", "subtitle": "", "description_html": "", "supplier": two.theirs.pk}
+    sent = {
+        "category": category.pk,
+        "title": "明前茶",
+        "subtitle": "",
+        "description_html": "",
+        "supplier": two.theirs.pk,
+    }
     assert client.post(address("catalogue.product", "add"), sent).status_code == 302
     made = two.mine.products.get(title="明前茶")
     assert (made.supplier, made.state) == (two.mine, "draft")

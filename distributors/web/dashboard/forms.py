@@ -15,7 +15,7 @@ from distributors.stores.rules import (
     REASON_LENGTH_MAX,
     TITLE_LENGTH_MAX,
 )
-from shop.base.money import format_yuan
+from shop.base.money import FEN_PER_YUAN, format_yuan
 from shop.pricing.rules import Offer
 
 PORTRAIT_BYTES_MAX = 5 * 1024 * 1024
@@ -34,9 +34,9 @@ class YuanField(forms.DecimalField):
         kwargs["error_messages"] = {**messages, **kwargs["error_messages"]}
         super().__init__(max_digits=11, decimal_places=2, widget=widget, **kwargs)
 
-    def clean(self, value: Any) -> int | None:  # type: ignore[override]
+    def clean(self, value: Any) -> int | None:
         amount: Decimal | None = super().clean(value)
-        return None if amount is None else int(amount * 100)
+        return None if amount is None else int(amount * FEN_PER_YUAN)
 
 
 class JoinForm(forms.Form):
@@ -54,9 +54,7 @@ class JoinForm(forms.Form):
         help_text=_("What do you know well, whom do you want to recommend things to?"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    referrer_code = forms.CharField(
-        label=_("Code of the store that told you about us"), max_length=24, required=False
-    )
+    referrer_code = forms.CharField(label=_("Code of the store that told you about us"), max_length=24, required=False)
 
 
 class StoreForm(forms.Form):

@@ -7,13 +7,11 @@ from distributors.commissions.queries import rates_for
 from distributors.commissions.rules import NO_RATES, RuleFacts, split_line
 from distributors.stores.models import Store
 from shop.base.money import share_bp
-from shop.catalogue.models import Product, Sku
+from shop.catalogue.models import Category, Product, Sku
 from shop.suppliers.models import Supplier
 
 
-def earns_per_piece(
-    store: Store, skus: Iterable[Sku], prices_fen: Mapping[int, int], now: datetime
-) -> dict[int, int]:
+def earns_per_piece(store: Store, skus: Iterable[Sku], prices_fen: Mapping[int, int], now: datetime) -> dict[int, int]:
     """Return the level 1 share of one piece in fen, by SKU id, at these prices. One statement.
 
     ``skus`` come with their price, product, supplier and shelves (see :func:`skus_with_prices`). An
@@ -60,8 +58,8 @@ def skus_with_prices(product_ids: Iterable[int]) -> list[Sku]:
 
 
 def _shelves(product: Product) -> tuple[str, ...]:
-    codes = []
-    shelf = product.category
+    codes: list[str] = []
+    shelf: Category | None = product.category
     while shelf is not None and len(codes) < 3:
         codes.append(shelf.code)
         shelf = shelf.parent

@@ -60,9 +60,7 @@ def team(request: StoreRequest) -> HttpResponse:
         "recruits": rows.count(),
         "level2_fen": _level2(request),
         "more_url": more_url(request, position),
-        "invite_url": request.build_absolute_uri(
-            f"{reverse('dashboard-join')}?from={request.store.code}"
-        ),
+        "invite_url": request.build_absolute_uri(f"{reverse('dashboard-join')}?from={request.store.code}"),
     }
     return render(request, "dashboard/team.html", context)
 
@@ -82,16 +80,17 @@ def _recruits(request: StoreRequest, found: list[Distributor]) -> list[Recruit]:
         .annotate(orders=Count("order_number", distinct=True), base_fen=Sum("base_fen"))
     }
     # Which recruit a level 2 share came from stands in the level 1 row of the same line.
-    seller = Commission.objects.filter(
-        order_number=OuterRef("order_number"), line=OuterRef("line"), level=1
-    ).values("store_id")
+    seller = Commission.objects.filter(order_number=OuterRef("order_number"), line=OuterRef("line"), level=1).values(
+        "store_id"
+    )
     shares = {
-        row["seller"]: int(row["left_fen"])
-        for row in Commission.objects.filter(store=request.store, level=2)
+        seller_id: int(left)
+        for seller_id, left in Commission.objects.filter(store=request.store, level=2)
         .annotate(seller=Subquery(seller))
         .filter(seller__in=stores)
         .values("seller")
-        .annotate(left_fen=Sum(LEFT))
+        .annotate(left=Sum(LEFT))
+        .values_list("seller", "left")
     }
     return [
         Recruit(
@@ -119,9 +118,7 @@ def settings(request: StoreRequest) -> HttpResponse:
         facts = form.cleaned_data
         portrait = b"" if facts["without_portrait"] and facts["portrait"] is None else facts["portrait"]
         try:
-            actions.update_store(
-                store=store, name=facts["name"], announcement=facts["announcement"], portrait=portrait
-            )
+            actions.update_store(store=store, name=facts["name"], announcement=facts["announcement"], portrait=portrait)
         except DomainError as error:
             show_refusal(form, error)
         else:
@@ -133,7 +130,6 @@ def settings(request: StoreRequest) -> HttpResponse:
         "store": store,
         "portrait": store.portrait.url if store.portrait else "",
         "store_url": request.build_absolute_uri(reverse("store", args=[store.code])),
-        "may_leave": request.desk.distributor.state
-        in (DistributorState.ACTIVE, DistributorState.SUSPENDED),
+        "may_leave": request.desk.distributor.state in (DistributorState.ACTIVE, DistributorState.SUSPENDED),
     }
     return render(request, "dashboard/store.html", context)

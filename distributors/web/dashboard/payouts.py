@@ -135,17 +135,13 @@ def withdrawals(request: StoreRequest) -> HttpResponse:
     form = WithdrawForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = actions.request(
-                store=request.store, amount_fen=form.cleaned_data["amount_fen"], now=timezone.now()
-            )
+            made = actions.request(store=request.store, amount_fen=form.cleaned_data["amount_fen"], now=timezone.now())
         except DomainError as error:
             show_refusal(form, error)
         else:
             messages.success(request, _("Asked for. We look at it now."))
             return redirect("dashboard-withdrawal", made.number)
-    found, position = stretch(
-        payouts.withdrawals_of(request.store), request.GET.get("after", ""), PER_PAGE
-    )
+    found, position = stretch(payouts.withdrawals_of(request.store), request.GET.get("after", ""), PER_PAGE)
     account = payouts.payout_account_of(request.store)
     context = {
         "section": "withdrawals",

@@ -93,9 +93,7 @@ def pick(request: StoreRequest, number: str) -> HttpResponse:
     """Pick a product as it is."""
     back = safe_next(request, reverse("dashboard-shelf"))
     try:
-        actions.list_product(
-            store=request.store, product=catalogue.product_for_sale(number), now=timezone.now()
-        )
+        actions.list_product(store=request.store, product=catalogue.product_for_sale(number), now=timezone.now())
     except DomainError as error:
         return tell_refusal(request, error, back)
     messages.success(request, _("Picked. It is in your store now."))
@@ -132,9 +130,7 @@ def pick_edit(request: StoreRequest, number: str) -> HttpResponse:
         (
             sku.number,
             sku.option_text,
-            Offer(
-                sku.pk, sku.price.supply_fen, sku.price.retail_fen, sku.price.floor_fen, sku.price.ceiling_fen
-            ),
+            Offer(sku.pk, sku.price.supply_fen, sku.price.retail_fen, sku.price.floor_fen, sku.price.ceiling_fen),
         )
         for sku in skus
     ]
@@ -165,9 +161,7 @@ def pick_edit(request: StoreRequest, number: str) -> HttpResponse:
     return render(request, "dashboard/pick_edit.html", context)
 
 
-def _save(
-    store: Store, listing: Listing, form: PickForm, offers: Sequence[tuple[str, str, Offer]]
-) -> bool:
+def _save(store: Store, listing: Listing, form: PickForm, offers: Sequence[tuple[str, str, Offer]]) -> bool:
     prices = form.own_prices()
     try:
         actions.list_product(

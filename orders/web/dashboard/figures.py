@@ -6,6 +6,7 @@ Days are those of the site's time zone. May be a second late; nothing is decided
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -19,6 +20,7 @@ from distributors.links.queries import visits_by_day
 from distributors.stores.models import Store
 from orders.lifecycle.models import OrderLine
 from orders.lifecycle.states import OrderState
+from shop.base.money import proportion
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Figures:
     @property
     def average_fen(self) -> int | None:
         """Sales per order."""
-        return self.sales.value // self.orders.value if self.orders.value else None
+        return proportion(self.sales.value, 1, self.orders.value) if self.orders.value else None
 
 
 @dataclass(frozen=True)
@@ -127,17 +129,16 @@ def _by_day(store: Store, *, since: datetime, until: datetime) -> dict[date, Day
         .values("day")
         .annotate(left=Sum(F("amount_fen") - F("clawed_back_fen")))
         .order_by("day")
+        .values_list("day", "left")
     )
-    for row in earned:
-        facts.setdefault(row["day"], {})["earned_fen"] = int(row["left"])
+    for day, left_fen in earned:
+        facts.setdefault(day, {})["earned_fen"] = int(left_fen)
     return {day: Day(day, **found) for day, found in facts.items()}
 
 
 def unpaid_estimate_fen(store: Store) -> int:
     """Return what the store will earn when the orders that wait for payment are paid."""
-    rows = OrderLine.objects.filter(
-        Q(store=store) | Q(referrer_store=store), order__state=OrderState.PLACED
-    ).aggregate(
+    rows = OrderLine.objects.filter(Q(store=store) | Q(referrer_store=store), order__state=OrderState.PLACED).aggregate(
         own=Sum("level1_fen", filter=Q(store=store), default=0),
         team=Sum("level2_fen", filter=Q(referrer_store=store), default=0),
     )
@@ -196,7 +197,7 @@ GROUP BY t.token
 def orders_of_links(store: Store, tokens: Sequence[str], *, since: datetime) -> dict[str, int]:
     """Return how many paid orders each of the store's links won since then. One statement."""
     window = timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS)
-    facts = {"store": store.pk, "since": since, "touched": since - window, "tokens": list(tokens)}
+    facts: dict[str, Any] = {"store": store.pk, "since": since, "touched": since - window, "tokens": list(tokens)}
     with connection.cursor() as cursor:
         cursor.execute(_ORDERS_OF_LINKS, facts)
         return dict(cursor.fetchall())

@@ -97,16 +97,16 @@ def _greeting(hour: int) -> str:
 
 def _waiting(request: StoreRequest) -> list[Waiting]:
     """Return what the owner should look at, the most urgent first."""
-    store, found = request.store, []
-    for row in withdrawals_of(store).filter(state=WithdrawalState.WAITING_USER)[:3]:
-        found.append(
-            Waiting(
-                _("Confirm ¥%(amount)s in WeChat") % {"amount": format_yuan(row.amount_fen)},
-                reverse("dashboard-withdrawal", args=[row.number]),
-                "hand-coins",
-                is_urgent=True,
-            )
+    store = request.store
+    found = [
+        Waiting(
+            _("Confirm ¥%(amount)s in WeChat") % {"amount": format_yuan(row.amount_fen)},
+            reverse("dashboard-withdrawal", args=[row.number]),
+            "hand-coins",
+            is_urgent=True,
         )
+        for row in withdrawals_of(store).filter(state=WithdrawalState.WAITING_USER)[:3]
+    ]
     outside = stores.prices_outside_band(store).values("listing").distinct().count()
     if outside:
         text = ngettext(
@@ -114,12 +114,8 @@ def _waiting(request: StoreRequest) -> list[Waiting]:
             "%(count)d picks have a price the supplier no longer allows",
             outside,
         )
-        found.append(
-            Waiting(text % {"count": outside}, reverse("dashboard-picks"), "triangle-alert", is_urgent=True)
-        )
-    unpaid = (
-        OrderLine.objects.filter(store=store, order__state=OrderState.PLACED).values("order").distinct().count()
-    )
+        found.append(Waiting(text % {"count": outside}, reverse("dashboard-picks"), "triangle-alert", is_urgent=True))
+    unpaid = OrderLine.objects.filter(store=store, order__state=OrderState.PLACED).values("order").distinct().count()
     if unpaid:
         text = ngettext("%(count)d order waits for payment", "%(count)d orders wait for payment", unpaid)
         address = f"{reverse('dashboard-orders')}?state={OrderState.PLACED}"
