@@ -132,7 +132,7 @@ def test_rules_are_pure() -> None:
             if isinstance(node, ast.ImportFrom):
                 module = node.module or ""
                 is_orm = module in {"django.db", "django.conf", "django.utils.timezone"} and any(
-                    alias.name not in {"models"} or path.name != "states.py" for alias in node.names
+                    alias.name != "models" or path.name != "states.py" for alias in node.names
                 )
                 # The shape of a posting may be known; the verb that posts may not.
                 verbs = module.endswith(".actions") and any(alias.name[0].islower() for alias in node.names)

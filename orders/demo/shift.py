@@ -9,6 +9,7 @@ for one transaction; the app's role cannot.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import F
@@ -59,7 +60,7 @@ def _guards_aside(model: type[models.Model]) -> Iterator[None]:
         cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
-def _earlier(model: type[models.Model], by: timedelta) -> dict[str, F]:
+def _earlier(model: type[models.Model], by: timedelta) -> dict[str, Any]:
     instants = (
         field.name
         for field in model._meta.concrete_fields

@@ -148,7 +148,7 @@ class Story:
             return None
 
     def _sku(self, product: Product) -> Sku | None:
-        skus = [sku for sku in product.skus.filter(is_active=True, stock__on_hand__gte=4)]
+        skus = list(product.skus.filter(is_active=True, stock__on_hand__gte=4))
         return self.random.choice(skus) if skus else None
 
     def _expire(self, order: Order) -> Callable[[datetime], None]:

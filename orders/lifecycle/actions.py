@@ -42,12 +42,12 @@ class RefundTooLarge(Conflict):
 
 def _columns(model: type[models.Model], *, without: Iterable[str]) -> list[str]:
     left_out = {"id", *without}
-    names = (str(field.column) for field in model._meta.concrete_fields)  # noqa: SLF001 - documented by Django
+    names = (str(field.column) for field in model._meta.concrete_fields)
     return [name for name in names if name not in left_out]
 
 
 def _values(row: models.Model, columns: Iterable[str]) -> dict[str, Any]:
-    by_column = {field.column: field.attname for field in row._meta.concrete_fields}  # noqa: SLF001
+    by_column = {field.column: field.attname for field in row._meta.concrete_fields}
     return {column: getattr(row, by_column[column]) for column in columns}
 
 

@@ -41,7 +41,7 @@ def save_address(
         # The owner's row serialises her own changes, so that one default stays one.
         lock_rows(User.objects.filter(pk=user.pk))
         address = address_of(user, number) if number else None
-        others = addresses_of(user).exclude(pk=address.pk if address else None)
+        others = addresses_of(user).exclude(pk=address.pk if address else 0)
         if address is None and others.count() >= ADDRESSES_MAX:
             raise Conflict(_("You have 30 addresses. Remove one first."))
         becomes_default = is_default or not others.filter(is_default=True).exists()

@@ -43,7 +43,7 @@ def retry_on_contention(attempts: int = 3) -> Callable[[Callable[P, R]], Callabl
                     if code not in _CONTENTION or nested or attempt == attempts:
                         raise
                     # Jitter, so that two victims do not meet again; seconds.
-                    time.sleep(random.uniform(0.01, 0.05) * attempt)
+                    time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - no secret
             raise AssertionError("unreachable")
 
         return wrapper

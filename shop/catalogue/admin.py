@@ -52,15 +52,31 @@ class ProductAdmin(ReadOnly, Acting, ModelAdmin):
     show_full_result_count = False
     inlines = (SkuInline, ImageInline)
     acts = (
-        Act("approve", _("Approve and put on sale"), _approve,
+        Act(
+            "approve",
+            _("Approve and put on sale"),
+            _approve,
             offered=lambda row: row.state == ProductState.IN_REVIEW,
-            permission="catalogue.change_product"),
-        Act("reject", _("Reject"), _reject, ReasonForm, is_dangerous=True,
+            permission="catalogue.change_product",
+        ),
+        Act(
+            "reject",
+            _("Reject"),
+            _reject,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state == ProductState.IN_REVIEW,
-            permission="catalogue.change_product"),
-        Act("off", _("Take off sale"), _take_off, ReasonForm, is_dangerous=True,
+            permission="catalogue.change_product",
+        ),
+        Act(
+            "off",
+            _("Take off sale"),
+            _take_off,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state == ProductState.ON_SALE,
-            permission="catalogue.change_product"),
+            permission="catalogue.change_product",
+        ),
     )
 
 
@@ -80,10 +96,7 @@ class CategoryAdmin(Acting, ModelAdmin):
     list_display = ("name", "name_en", "code", "parent", "level", "position")
     search_fields = ("name", "name_en", "code")
     list_select_related = ("parent",)
-    acts = (
-        Act("change", _("Change"), _change_category, CategoryForm,
-            permission="catalogue.change_category"),
-    )
+    acts = (Act("change", _("Change"), _change_category, CategoryForm, permission="catalogue.change_category"),)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

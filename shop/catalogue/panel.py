@@ -27,9 +27,7 @@ EDITABLE = (
 class WordsForm(ActForm):
     title = forms.CharField(label=_("Title"), max_length=120, required=False)
     subtitle = forms.CharField(label=_("Subtitle"), max_length=160, required=False)
-    description_html = forms.CharField(
-        label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 8})
-    )
+    description_html = forms.CharField(label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 8}))
 
 
 class SkuForm(ActForm):
@@ -113,24 +111,43 @@ class ProductPanel(OwnRows):
     inlines = (SkuInline, ImageInline)
     add_fields = ("category", "title", "subtitle", "description_html")
     fields = (
-        "number", "handle", "category", "title", "subtitle", "description_html", "option_names",
-        "state", "sold_count", "on_sale_at",
+        "number",
+        "handle",
+        "category",
+        "title",
+        "subtitle",
+        "description_html",
+        "option_names",
+        "state",
+        "sold_count",
+        "on_sale_at",
     )
     acts = (
-        Act("words", _("Change words"), _change_words, WordsForm,
+        Act(
+            "words",
+            _("Change words"),
+            _change_words,
+            WordsForm,
             offered=lambda row: row.state in EDITABLE,
-            explain=_("Fields left empty stay. What is on sale goes back to review.")),
+            explain=_("Fields left empty stay. What is on sale goes back to review."),
+        ),
         Act("sku", _("Add a SKU"), _add_sku, SkuForm),
         Act("picture", _("Add a picture"), _add_picture, PictureForm),
-        Act("submit", _("Submit for review"), _submit,
-            offered=lambda row: row.state in (ProductState.DRAFT, ProductState.REJECTED,
-                                              ProductState.OFF_SALE)),
-        Act("withdraw", _("Take back from review"), _withdraw,
-            offered=lambda row: row.state == ProductState.IN_REVIEW),
-        Act("off", _("Take off sale"), _take_off, is_dangerous=True,
-            offered=lambda row: row.state == ProductState.ON_SALE),
-        Act("on", _("Put on sale again"), _put_on,
-            offered=lambda row: row.state == ProductState.OFF_SALE),
+        Act(
+            "submit",
+            _("Submit for review"),
+            _submit,
+            offered=lambda row: row.state in (ProductState.DRAFT, ProductState.REJECTED, ProductState.OFF_SALE),
+        ),
+        Act("withdraw", _("Take back from review"), _withdraw, offered=lambda row: row.state == ProductState.IN_REVIEW),
+        Act(
+            "off",
+            _("Take off sale"),
+            _take_off,
+            is_dangerous=True,
+            offered=lambda row: row.state == ProductState.ON_SALE,
+        ),
+        Act("on", _("Put on sale again"), _put_on, offered=lambda row: row.state == ProductState.OFF_SALE),
     )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -141,7 +158,7 @@ class ProductPanel(OwnRows):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A new product is made by the same action as everywhere, owned by the supplier."""
-        supplier = own_supplier(request)
+        supplier: Any = own_supplier(request)
         made = actions.create_product(
             supplier=supplier, actor=supplier_actor(request), at=timezone.now(), **form.cleaned_data
         )
@@ -157,8 +174,17 @@ class SkuPanel(OwnRows):
     list_select_related = ("product",)
     fields = ("number", "product", "code", "option_values", "weight_g", "barcode", "is_active")
     acts = (
-        Act("offer", _("Offer"), lambda request, row, data: actions.set_sku_active(
-            sku=row, is_active=True), offered=lambda row: not row.is_active),
-        Act("stop", _("Stop offering"), lambda request, row, data: actions.set_sku_active(
-            sku=row, is_active=False), offered=lambda row: row.is_active, is_dangerous=True),
+        Act(
+            "offer",
+            _("Offer"),
+            lambda request, row, data: actions.set_sku_active(sku=row, is_active=True),
+            offered=lambda row: not row.is_active,
+        ),
+        Act(
+            "stop",
+            _("Stop offering"),
+            lambda request, row, data: actions.set_sku_active(sku=row, is_active=False),
+            offered=lambda row: row.is_active,
+            is_dangerous=True,
+        ),
     )

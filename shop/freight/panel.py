@@ -34,8 +34,13 @@ class RuleInline(OwnInline):
     model = FreightRule
     owner_path = "template__supplier"
     fields = (
-        "region_code", "is_deliverable", "first_units", "first_fen", "continued_units",
-        "continued_fen", "free_above_fen",
+        "region_code",
+        "is_deliverable",
+        "first_units",
+        "first_fen",
+        "continued_units",
+        "continued_fen",
+        "free_above_fen",
     )
     readonly_fields = fields
 
@@ -48,9 +53,12 @@ class FreightPanel(OwnRows):
     inlines = (RuleInline,)
     acts = (
         Act("rule", _("Set the price for a region"), _set_rule, RuleForm),
-        Act("default", _("Make it the default"),
+        Act(
+            "default",
+            _("Make it the default"),
             lambda request, row, data: actions.set_default(template=row),
-            offered=lambda row: not row.is_default),
+            offered=lambda row: not row.is_default,
+        ),
     )
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -183,7 +183,7 @@ def _post(postings: Sequence[Posting], *, at: datetime, reverses: Mapping[str, i
         marks = ", ".join(f"%s::{kind}" for kind, _value in arguments)
         try:
             cursor.execute(
-                f"SELECT outcome, posted, subject, shortfall_fen FROM ledger_post({marks})",
+                f"SELECT outcome, posted, subject, shortfall_fen FROM ledger_post({marks})",  # noqa: S608 - marks only
                 [value for _kind, value in arguments],
             )
         except IntegrityError as error:
@@ -289,17 +289,17 @@ def _arguments(
                 reverses.get(posting.key, 0),
             )
         )
-        for entry in posting.entries:
-            entries.append(
-                (
-                    number,
-                    position(entry.debit),
-                    position(entry.credit),
-                    entry.amount_fen,
-                    position(entry.debit_rest),
-                    position(entry.credit_first),
-                )
+        entries.extend(
+            (
+                number,
+                position(entry.debit),
+                position(entry.credit),
+                entry.amount_fen,
+                position(entry.debit_rest),
+                position(entry.credit_first),
             )
+            for entry in posting.entries
+        )
     rules = [chart.rule_for(path) for path in positions]
     columns: list[Iterable[Any]] = [
         positions,

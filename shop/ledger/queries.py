@@ -121,6 +121,6 @@ def trial_balance() -> list[TrialLine]:
         .values_list("name", "kind", "debits", "credits", "balance")
     )
     return [
-        TrialLine(name, kind, int(debits), int(credits), int(balance))
-        for name, kind, debits, credits, balance in rows
+        TrialLine(name, kind, int(debits_fen), int(credits_fen), int(balance_fen))
+        for name, kind, debits_fen, credits_fen, balance_fen in rows
     ]

@@ -76,4 +76,4 @@ class ProfilePanel(OwnRows):
     def get_queryset(self, request: HttpRequest) -> Any:
         # Here the supplier itself is the row.
         supplier = own_supplier(request)
-        return Supplier.objects.filter(pk=supplier.pk if supplier else None)
+        return Supplier.objects.filter(pk=supplier.pk if supplier else 0)

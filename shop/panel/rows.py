@@ -11,7 +11,7 @@ from shop.base.backoffice import Acting
 from shop.panel.site import own_supplier
 
 
-class _Scoped(BaseModelAdmin):
+class _Scoped(BaseModelAdmin):  # type: ignore[type-arg]  # not subscriptable when it runs
     """Queryset, foreign-key choices and permissions, all from the supplier.
 
     ``owner_path`` leads from the model to its supplier; empty marks reference data that every

@@ -17,9 +17,7 @@ from shop.pricing.models import SkuPrice
 
 
 def _yuan(label: Any, *, required: bool = True) -> forms.DecimalField:
-    return forms.DecimalField(
-        label=label, min_value=Decimal(0), max_digits=12, decimal_places=2, required=required
-    )
+    return forms.DecimalField(label=label, min_value=Decimal(0), max_digits=12, decimal_places=2, required=required)
 
 
 class PriceForm(ActForm):
@@ -31,10 +29,7 @@ class PriceForm(ActForm):
 
 
 def _set_price(request: HttpRequest, row: SkuPrice, data: dict[str, Any]) -> None:
-    fen = {
-        f"{name}_fen": None if yuan is None else int(yuan * FEN_PER_YUAN)
-        for name, yuan in data.items()
-    }
+    fen = {f"{name}_fen": None if yuan is None else int(yuan * FEN_PER_YUAN) for name, yuan in data.items()}
     actions.set_price(sku=row.sku, **fen)  # type: ignore[arg-type]  # the form asks for what must be
 
 

@@ -41,8 +41,13 @@ class StockPanel(OwnRows):
     list_select_related = ("sku__product",)
     acts = (
         Act("receive", _("Receive goods"), _receive, ReceiveForm),
-        Act("count", _("Correct after counting"), _correct, CountForm,
-            explain=_("Reserved and sold pieces stay as they are.")),
+        Act(
+            "count",
+            _("Correct after counting"),
+            _correct,
+            CountForm,
+            explain=_("Reserved and sold pieces stay as they are."),
+        ),
     )
 
     @admin.display(description=_("product"))

@@ -72,20 +72,32 @@ class SupplierAdmin(ReadOnly, Acting, ModelAdmin):
     inlines = (MemberInline, QualificationInline)
     add_fields = ("name", "code", "contract", "fee_bp", "contact_name", "contact_phone")
     acts = (
-        Act("approve", _("Approve"), _approve,
+        Act(
+            "approve",
+            _("Approve"),
+            _approve,
             offered=lambda row: row.state == SupplierState.APPLIED,
-            permission="suppliers.change_supplier"),
-        Act("suspend", _("Suspend"), _suspend, ReasonForm, is_dangerous=True,
+            permission="suppliers.change_supplier",
+        ),
+        Act(
+            "suspend",
+            _("Suspend"),
+            _suspend,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state == SupplierState.ACTIVE,
             explain=_("Its goods leave the shelves; running orders go on."),
-            permission="suppliers.change_supplier"),
-        Act("reinstate", _("Reinstate"), _reinstate,
+            permission="suppliers.change_supplier",
+        ),
+        Act(
+            "reinstate",
+            _("Reinstate"),
+            _reinstate,
             offered=lambda row: row.state == SupplierState.SUSPENDED,
-            permission="suppliers.change_supplier"),
-        Act("terms", _("Change terms"), _change_terms, TermsForm,
-            permission="suppliers.change_supplier"),
-        Act("member", _("Add a member"), _add_member, MemberForm,
-            permission="suppliers.change_supplier"),
+            permission="suppliers.change_supplier",
+        ),
+        Act("terms", _("Change terms"), _change_terms, TermsForm, permission="suppliers.change_supplier"),
+        Act("member", _("Add a member"), _add_member, MemberForm, permission="suppliers.change_supplier"),
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

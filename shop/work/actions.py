@@ -1,7 +1,7 @@
 """Remembering work, claiming it, and saying how it went."""
 
 import contextlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from celery import current_app
 from django.conf import settings
@@ -12,7 +12,7 @@ from shop.work.models import Due, DueState
 
 # How long a claim holds before another worker may take the row: longer than any gateway's time-out,
 # short enough that a killed worker's rows are done within a minute.
-LEASE = timedelta(seconds=40)
+LEASE_SECONDS = 40
 _BACKOFF_MAX_SECONDS = 300
 
 _REMEMBER = """
@@ -31,7 +31,7 @@ RETURNING due_at <= clock_timestamp()
 """
 
 _CLAIM = """
-UPDATE work_due SET claimed_until = clock_timestamp() + %s, attempts = attempts + 1
+UPDATE work_due SET claimed_until = clock_timestamp() + make_interval(secs => %s), attempts = attempts + 1
 WHERE id IN (
     SELECT id FROM work_due
     WHERE what = %s AND state = 'open' AND due_at <= clock_timestamp()
@@ -63,7 +63,7 @@ def forget(*, what: str, subject: str) -> None:
 def claim(*, what: str, limit: int) -> list[Due]:
     """Take up to ``limit`` due rows for this worker, oldest first; rows others hold are skipped."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE, what, limit])
+        cursor.execute(_CLAIM, [LEASE_SECONDS, what, limit])
         ids = [row[0] for row in cursor.fetchall()]
     return list(Due.objects.filter(pk__in=ids).order_by("due_at", "pk"))
 
@@ -76,7 +76,7 @@ def done(due: Due) -> bool:
             "WHERE id = %s AND claimed_until = %s",
             [due.pk, due.claimed_until],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def failed(due: Due, error: str) -> None:
@@ -84,12 +84,12 @@ def failed(due: Due, error: str) -> None:
     if due.attempts >= settings.LINJIA_WORK_ATTEMPTS_MAX:
         park(due, error)
         return
-    pause = timedelta(seconds=min(5 * 2 ** (due.attempts - 1), _BACKOFF_MAX_SECONDS))
+    pause_seconds = min(5 * 2 ** (due.attempts - 1), _BACKOFF_MAX_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE work_due SET due_at = clock_timestamp() + %s, claimed_until = NULL, "
+            "UPDATE work_due SET due_at = clock_timestamp() + make_interval(secs => %s), claimed_until = NULL, "
             "last_error = %s WHERE id = %s AND claimed_until = %s",
-            [pause, error[:2000], due.pk, due.claimed_until],
+            [pause_seconds, error[:2000], due.pk, due.claimed_until],
         )
 
 
@@ -102,8 +102,7 @@ def park(due: Due, error: str) -> None:
 
 def ring_after_commit() -> None:
     """Ring the doorbell once when the present transaction commits."""
-    waiting = (callback for _, callback, _ in connection.run_on_commit)
-    if _ring not in waiting:
+    if all(entry[1] is not _ring for entry in connection.run_on_commit):
         transaction.on_commit(_ring, robust=True)
 
 

@@ -51,7 +51,7 @@ def run_due(*, rounds_max: int) -> int:
 def _run(row: Due, handler: Handler) -> bool:
     try:
         handler(subject=row.subject, now=database_now())
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the row must say so and the rest go on
+    except Exception as error:
         logger.exception("due_work_failed", what=row.what, subject=row.subject, attempts=row.attempts)
         actions.failed(row, f"{type(error).__name__}: {error}")
         return False

@@ -76,7 +76,7 @@ def test_ties_go_to_the_earlier_part(total_fen, shares, parts):
     ],
 )
 def test_nonsense_is_refused(wrong):
-    with pytest.raises(ValueError, match="takes|needs"):
+    with pytest.raises(ValueError, match=r"takes|needs"):
         wrong()
 
 

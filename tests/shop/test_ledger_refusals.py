@@ -85,7 +85,7 @@ def test_what_no_book_may_hold(posting: Posting, field: str) -> None:
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(InvalidPosting) as refusal:
-        post_many(postings=[paid()], at=datetime(2026, 1, 1))  # noqa: DTZ001
+        post_many(postings=[paid()], at=datetime(2026, 1, 1))
     assert refusal.value.field == "at"
 
 

@@ -193,15 +193,15 @@ def test_the_command_is_content_with_good_books_and_not_with_bad() -> None:
 
 PLANTED = {
     "an amount of a closed day": (
-        "UPDATE ledger_transfer SET amount_fen = 999 WHERE amount_fen = 1000 AND debit_id = "
-        "(SELECT id FROM ledger_account WHERE path = 'gateway/sandbox')",
+        ("UPDATE ledger_transfer SET amount_fen = 999 WHERE amount_fen = 1000 AND debit_id = "
+        "(SELECT id FROM ledger_account WHERE path = 'gateway/sandbox')"),
         {"running_sums", "closing", "digest", "below_zero"},
     ),
     "who got it": (
-        "UPDATE ledger_transfer SET credit_id = "
+        ("UPDATE ledger_transfer SET credit_id = "
         "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/available') "
         "WHERE amount_fen = 200 AND credit_id = "
-        "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/frozen')",
+        "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/frozen')"),
         {"running_sums", "closing", "digest", "move_not_allowed"},
     ),
     "a transfer less": (
