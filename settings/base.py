@@ -361,10 +361,3 @@ LINJIA_WECHAT_NOTIFY_BASE_URL = env_str("LINJIA_WECHAT_NOTIFY_BASE_URL", "")
 
 CELERY_APP = celery.app.main
 os.environ.setdefault("LINJIA_PROCESS", PROCESS)
-
-from settings.building import present
-
-INSTALLED_APPS = [
-    name for name in INSTALLED_APPS if name.split(".")[0] not in {"shop", "distributors", "orders"} or present([name])
-]
-MIDDLEWARE = [name for name in MIDDLEWARE if name.split(".")[0] != "distributors" or present([name.rpartition(".")[0]])]

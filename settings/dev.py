@@ -56,4 +56,4 @@ if os.geteuid() == 0:
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MAX_AGE = 0
-STATIC_ROOT = None
+STATIC_ROOT = None  # type: ignore[assignment]  # nothing is collected here

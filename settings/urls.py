@@ -7,8 +7,6 @@ from django.utils.module_loading import import_string
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from settings.building import loadable
-
 PAGES = ["shop.web.urls", "distributors.web.urls", "orders.web.urls"]
 API = ["shop.api.urls", "distributors.api.urls", "orders.api.urls"]
 
@@ -18,14 +16,11 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
-    *(path("api/v1/", include(module)) for module in loadable(API)),
+    *(path("api/v1/", include(module)) for module in API),
     path("api/", import_string("shop.api.unknown.unknown")),
     path("api/<path:rest>", import_string("shop.api.unknown.unknown")),
-    *(
-        path("supplier/", import_string("shop.panel.site.supplier_site").urls)
-        for _module in loadable(["shop.panel.site"])
-    ),
-    *(path("", include(module)) for module in loadable(PAGES)),
+    path("supplier/", import_string("shop.panel.site.supplier_site").urls),
+    *(path("", include(module)) for module in PAGES),
 ]
 
 if settings.LINJIA_SERVE_MEDIA:
