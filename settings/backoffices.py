@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -64,6 +65,36 @@ def _staff(app: str, model: str, label: str | Promise, icon: str, query: str = "
     }
 
 
+def _waiting(app: str, model: str, state: str) -> str:
+    """Return how many rows wait in a state, for the number beside a sidebar entry."""
+    return str(apps.get_model(app, model)._default_manager.filter(state=state).count())
+
+
+def products_waiting(request: HttpRequest) -> str:
+    """How many products wait for their review."""
+    return _waiting("catalogue", "product", "in_review")
+
+
+def applications_waiting(request: HttpRequest) -> str:
+    """How many people wait for their store."""
+    return _waiting("stores", "distributor", "applied")
+
+
+def withdrawals_waiting(request: HttpRequest) -> str:
+    """How many withdrawals wait for a decision."""
+    return _waiting("payouts", "withdrawal", "requested")
+
+
+def disputes_waiting(request: HttpRequest) -> str:
+    """How many after-sales wait for the platform's word."""
+    return _waiting("aftersales", "aftersale", "escalated")
+
+
+def _to_decide(item: Item, counter: str) -> Item:
+    """Return an entry with a number beside it."""
+    return item | {"badge": f"settings.backoffices.{counter}", "badge_variant": "primary"}
+
+
 def _own(app: str, model: str, label: str | Promise, icon: str) -> Item:
     """Return a list of the supplier's panel."""
     return {"title": label, "icon": icon, "link": reverse_lazy(f"supplier:{app}_{model}_changelist")}
@@ -91,10 +122,24 @@ UNFOLD: dict[str, Any] = _COMMON | {
             {
                 "title": _("To decide"),
                 "items": [
-                    _staff("catalogue", "product", _("Products to review"), "rate_review", "state__exact=in_review"),
-                    _staff("stores", "distributor", _("Applications"), "how_to_reg", "state__exact=applied"),
-                    _staff("payouts", "withdrawal", _("Withdrawals"), "payments", "state__exact=requested"),
-                    _staff("aftersales", "aftersale", _("Disputes"), "gavel", "state__exact=escalated"),
+                    _to_decide(
+                        _staff(
+                            "catalogue", "product", _("Products to review"), "rate_review", "state__exact=in_review"
+                        ),
+                        "products_waiting",
+                    ),
+                    _to_decide(
+                        _staff("stores", "distributor", _("Applications"), "how_to_reg", "state__exact=applied"),
+                        "applications_waiting",
+                    ),
+                    _to_decide(
+                        _staff("payouts", "withdrawal", _("Withdrawals"), "payments", "state__exact=requested"),
+                        "withdrawals_waiting",
+                    ),
+                    _to_decide(
+                        _staff("aftersales", "aftersale", _("Disputes"), "gavel", "state__exact=escalated"),
+                        "disputes_waiting",
+                    ),
                 ],
             },
             {

@@ -126,3 +126,11 @@ def test_the_sidebar_shows_what_one_may_look_at(there: None, client: Client) -> 
         if item.get("has_permission", True)
     }
     assert links == {"/admin/payouts/withdrawal/"}
+
+
+def test_numbers_beside_what_waits(there: None, client: Client) -> None:
+    client.force_login(staff("主管", everything=True))
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    numbers = [str(item["badge_callback"]) for item in groups[0]["items"]]
+    # One withdrawal waits; goods, applications and disputes do not.
+    assert numbers == ["0", "0", "1", "0"]
