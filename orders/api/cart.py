@@ -20,6 +20,7 @@ from orders.checkout.quote import quote
 from orders.checkout.rules import Problem
 from orders.checkout.split import Quote, QuoteGroup, QuoteLine
 from shop.accounts.queries import address_of
+from shop.api.catalogue import small_image
 from shop.base.errors import Invalid
 
 VISITOR = OpenApiParameter(
@@ -43,6 +44,7 @@ class CartLineOutput(serializers.Serializer[Any]):
     product = serializers.CharField()
     title = serializers.CharField()
     option_text = serializers.CharField()
+    image = serializers.CharField(help_text="The address of a 400 px picture, or empty.")
     store = serializers.CharField(allow_blank=True)
     quantity = serializers.IntegerField()
     is_selected = serializers.BooleanField()
@@ -137,7 +139,7 @@ def cart_detail(request: Request) -> Response:
     if request.method == "DELETE":
         cart.clear(owner=cart_owner(request))
         return Response(status=204)
-    return Response(_cart(cart.cart_view(cart_owner(request, is_looking=True), now=timezone.now())))
+    return Response(_cart(request, cart.cart_view(cart_owner(request, is_looking=True), now=timezone.now())))
 
 
 @extend_schema(parameters=[VISITOR], request=PutInInput, responses={201: CartOutput})
@@ -156,7 +158,7 @@ def cart_lines(request: Request) -> Response:
         store_code=data["store"],
         now=now,
     )
-    return Response(_cart(cart.cart_view(owner, now=now)), status=201)
+    return Response(_cart(request, cart.cart_view(owner, now=now)), status=201)
 
 
 @extend_schema(methods=["PATCH"], parameters=[VISITOR], request=ChangeInput, responses=CartOutput)
@@ -172,7 +174,7 @@ def cart_line(request: Request, sku: str) -> Response:
         form = ChangeInput(data=request.data)
         form.is_valid(raise_exception=True)
         _change(owner, sku, form.validated_data)
-    return Response(_cart(cart.cart_view(owner, now=now)))
+    return Response(_cart(request, cart.cart_view(owner, now=now)))
 
 
 @extend_schema(parameters=[VISITOR], request=QuoteInput, responses=QuoteOutput)
@@ -230,13 +232,13 @@ def _region_code(data: dict[str, Any], owner: cart.CartOwner) -> str | None:
     return address_of(owner.user, data["address"]).region_code
 
 
-def _cart(view: CartView) -> dict[str, Any]:
+def _cart(request: Request, view: CartView) -> dict[str, Any]:
     return {
         "groups": [
             {
                 "supplier": group.supplier_code,
                 "supplier_name": group.supplier_name,
-                "lines": [_cart_line(line) for line in group.lines],
+                "lines": [_cart_line(request, line) for line in group.lines],
             }
             for group in view.groups
         ],
@@ -247,12 +249,13 @@ def _cart(view: CartView) -> dict[str, Any]:
     }
 
 
-def _cart_line(line: CartViewLine) -> dict[str, Any]:
+def _cart_line(request: Request, line: CartViewLine) -> dict[str, Any]:
     return {
         "sku": line.sku_number,
         "product": line.product_number,
         "title": line.title,
         "option_text": line.option_text,
+        "image": small_image(request, line.image),
         "store": line.store_code,
         "quantity": line.quantity,
         "is_selected": line.is_selected,

@@ -27,6 +27,7 @@ from orders.payments.queries import refunds_of
 from orders.shipments.queries import shipments_of
 from shop.api.asked import choice
 from shop.api.auth import caller
+from shop.api.catalogue import small_image
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
@@ -56,6 +57,7 @@ class CancelInput(serializers.Serializer[None]):
 class LineOutput(serializers.ModelSerializer[OrderLine]):
     sku = serializers.CharField(source="sku.number")
     product = serializers.CharField(source="product.number")
+    image = serializers.SerializerMethodField(help_text="The address of a 400 px picture, or empty.")
 
     class Meta:
         model = OrderLine
@@ -65,6 +67,7 @@ class LineOutput(serializers.ModelSerializer[OrderLine]):
             "product",
             "title",
             "option_text",
+            "image",
             "quantity",
             "unit_fen",
             "discount_fen",
@@ -73,6 +76,9 @@ class LineOutput(serializers.ModelSerializer[OrderLine]):
             "refunded_fen",
             "window_ends_at",
         )
+
+    def get_image(self, row: OrderLine) -> str:
+        return small_image(self.context["request"], row.image)
 
 
 class PartOutput(serializers.ModelSerializer[SupplierOrder]):
@@ -192,7 +198,7 @@ def order_list(request: Request) -> Response:
     if request.method == "POST":
         return answer_once(request, lambda: (201, _place(request)))
     page = page_of(with_parts(_in_state(request)), request)
-    return page.answer(OrderOutput(page.rows, many=True).data)
+    return page.answer(OrderOutput(page.rows, many=True, context={"request": request}).data)
 
 
 @extend_schema(responses=OrderDetailOutput)
@@ -200,7 +206,7 @@ def order_list(request: Request) -> Response:
 @permission_classes([IsAuthenticated])
 def order_detail(request: Request, number: str) -> Response:
     """One of my orders with its parts, parcels and refunds."""
-    return Response(_detail(order_of(caller(request), number)))
+    return Response(_detail(request, order_of(caller(request), number)))
 
 
 @extend_schema(parameters=[HEADER], request=CancelInput, responses=OrderDetailOutput)
@@ -215,7 +221,7 @@ def order_cancel(request: Request, number: str) -> Response:
         order = order_of(caller(request), number)
         reason = form.validated_data["reason"] or str(_("cancelled by the customer"))
         cancel_order(order=order, actor=_actor(request), reason=reason, now=timezone.now())
-        return 200, _detail(order_of(caller(request), number))
+        return 200, _detail(request, order_of(caller(request), number))
 
     return answer_once(request, act)
 
@@ -231,7 +237,7 @@ def part_receive(request: Request, number: str, part: str) -> Response:
         if supplier_order.order_id != order.pk:
             raise NotFound(_("This order has no such part."), field="part")
         confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
-    return Response(_detail(order_of(caller(request), number)))
+    return Response(_detail(request, order_of(caller(request), number)))
 
 
 def _place(request: Request) -> dict[str, Any]:
@@ -247,7 +253,7 @@ def _place(request: Request) -> dict[str, Any]:
         expected_payable_fen=data.get("expected_payable_fen"),
         now=timezone.now(),
     )
-    return _detail(order)
+    return _detail(request, order)
 
 
 def _in_state(request: Request) -> QuerySet[Order]:
@@ -256,7 +262,7 @@ def _in_state(request: Request) -> QuerySet[Order]:
     return rows.filter(state=state) if state else rows
 
 
-def _detail(order: Order) -> dict[str, Any]:
+def _detail(request: Request, order: Order) -> dict[str, Any]:
     row = with_parts(Order.objects.filter(pk=order.pk)).get()
     part_numbers = {part.pk: part.number for part in row.supplier_orders.all()}
     row.parcels = [  # type: ignore[attr-defined]
@@ -273,7 +279,7 @@ def _detail(order: Order) -> dict[str, Any]:
     ]
     row.refunds_shown = list(refunds_of(row))  # type: ignore[attr-defined]
     # Plain JSON values: an idempotent answer is stored as it is.
-    facts: dict[str, Any] = json.loads(JSONRenderer().render(OrderDetailOutput(row).data))
+    facts: dict[str, Any] = json.loads(JSONRenderer().render(OrderDetailOutput(row, context={"request": request}).data))
     return facts
 
 

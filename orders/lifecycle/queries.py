@@ -24,7 +24,7 @@ def orders_of(user: User) -> QuerySet[Order]:
 
 def with_parts(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Bring parts, suppliers and lines along: two more statements, whatever the orders."""
-    lines = Prefetch("lines", OrderLine.objects.select_related("product").order_by("line"))
+    lines = Prefetch("lines", OrderLine.objects.select_related("product", "sku").order_by("line"))
     parts = SupplierOrder.objects.select_related("supplier").order_by("pk")
     return orders.prefetch_related(Prefetch("supplier_orders", parts.prefetch_related(lines)), lines)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -134,6 +135,14 @@ def product_cards(request: Request, rows: Sequence[Product]) -> list[dict[str, A
         }
         for row in rows
     ]
+
+
+def small_image(request: Request, name: str) -> str:
+    """Return the address of the 400 px rendition of a stored picture, "" for none."""
+    if not name:
+        return ""
+    stem, _dot, ending = default_storage.url(name).rpartition(".")
+    return str(request.build_absolute_uri(f"{stem}-400.{ending}"))
 
 
 def image_facts(request: Request, image: ProductImage) -> dict[str, str]:

@@ -23,6 +23,7 @@ CONTENT_TYPE = "application/problem+json"
 _FIELDS = {
     "address_number": "address",
     "order_number": "order",
+    "payer_openid": "kind",
     "product_number": "product",
     "referrer_code": "referrer",
     "shipment_number": "shipment",

@@ -84,7 +84,7 @@ class _Seal:
     """Turns a row's place in a list into an opaque text and back."""
 
     def __init__(self, model: type[Model], order: tuple[str, ...], list_name: str) -> None:
-        meta = model._meta  # noqa: SLF001 - Django's documented way to a model's fields
+        meta = model._meta
         names = [name.lstrip("-") for name in order]
         self._fields: list[Any] = [meta.pk if name == "pk" else meta.get_field(name) for name in names]
         self._mark = hashlib.sha256(f"{list_name}|{order}".encode()).hexdigest()[:16]
