@@ -11,87 +11,71 @@ from shop.ledger.models import Journal
 from shop.ledger.queries import balance_fen, balances_fen, verify
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+ORDER, GATEWAY, CLEARING = "O7KQ", chart.gateway("wechat"), chart.clearing("O7KQ")
+FARM, MEI, HONG = "FARM01", "MEI001", "HONG01"
+
+
+def book(*journals: tuple[JournalKind, list[Entry]]) -> None:
+    """Post one step of the example."""
+    step = Journal.objects.count()
+    postings = [
+        Posting(kind, ORDER, f"{step}:{number}", entries)
+        for number, (kind, entries) in enumerate(journals)
+    ]
+    post_many(postings=postings, at=AT)
+
+
+def paid() -> None:
+    shares = [Entry(CLEARING, chart.store_frozen(MEI), 1_000), Entry(CLEARING, chart.store_frozen(HONG), 500)]
+    book(
+        (JournalKind.PAYMENT_RECEIVED, [Entry(GATEWAY, CLEARING, 10_000)]),
+        (JournalKind.SUPPLIER_ACCRUED, [Entry(CLEARING, chart.supplier_frozen(FARM), 7_000)]),
+        (JournalKind.COMMISSION_ACCRUED, shares),
+        (JournalKind.FEE_TAKEN, [Entry(CLEARING, chart.platform_fee(), 1_500)]),
+    )
+
+
+def settled() -> None:
+    farm = Entry(chart.supplier_frozen(FARM), chart.supplier_available(FARM), 7_000)
+    mei = Entry(chart.store_frozen(MEI), chart.store_available(MEI), 1_000)
+    hong = Entry(chart.store_frozen(HONG), chart.store_available(HONG), 500)
+    book((JournalKind.SUPPLIER_SETTLED, [farm]), (JournalKind.COMMISSION_SETTLED, [mei, hong]))
+
+
+def withdrawn() -> None:
+    paying = chart.store_paying(MEI)
+    book((JournalKind.WITHDRAWAL_STARTED, [Entry(chart.store_available(MEI), paying, 1_000)]))
+    parts = [Entry(paying, GATEWAY, 920), Entry(paying, chart.tax_withheld(), 80)]
+    book((JournalKind.WITHDRAWAL_PAID, parts))
+
+
+def half_given_back() -> None:
+    mei = Entry(chart.store_available(MEI), CLEARING, 500, debit_rest=chart.store_debt(MEI))
+    hong = Entry(chart.store_available(HONG), CLEARING, 250, debit_rest=chart.store_debt(HONG))
+    book(
+        (JournalKind.SUPPLIER_DEDUCTED, [Entry(chart.supplier_available(FARM), CLEARING, 3_500)]),
+        (JournalKind.COMMISSION_CLAWED_BACK, [mei, hong]),
+        (JournalKind.FEE_RETURNED, [Entry(chart.platform_fee(), CLEARING, 750)]),
+        (JournalKind.REFUND_PAID, [Entry(CLEARING, GATEWAY, 5_000)]),
+    )
 
 
 @pytest.mark.django_db
 def test_the_worked_example_of_the_manual() -> None:
     """docs/ledger.md, "A sale's money, step by step"."""
-    order, gateway, clearing = "O7KQ", chart.gateway("wechat"), chart.clearing("O7KQ")
-    farm, mei, hong = "FARM01", "MEI001", "HONG01"
+    paid()
+    assert balance_fen(CLEARING) == 0
+    settled()
+    withdrawn()
+    half_given_back()
 
-    def book(*journals: tuple[JournalKind, list[Entry]]) -> None:
-        step = Journal.objects.count()
-        post_many(
-            postings=[
-                Posting(kind, order, f"{step}:{number}", entries)
-                for number, (kind, entries) in enumerate(journals)
-            ],
-            at=AT,
-        )
-
-    book(
-        (JournalKind.PAYMENT_RECEIVED, [Entry(gateway, clearing, 10_000)]),
-        (JournalKind.SUPPLIER_ACCRUED, [Entry(clearing, chart.supplier_frozen(farm), 7_000)]),
-        (
-            JournalKind.COMMISSION_ACCRUED,
-            [
-                Entry(clearing, chart.store_frozen(mei), 1_000),
-                Entry(clearing, chart.store_frozen(hong), 500),
-            ],
-        ),
-        (JournalKind.FEE_TAKEN, [Entry(clearing, chart.platform_fee(), 1_500)]),
-    )
-    assert balance_fen(clearing) == 0
-    book(
-        (
-            JournalKind.SUPPLIER_SETTLED,
-            [Entry(chart.supplier_frozen(farm), chart.supplier_available(farm), 7_000)],
-        ),
-        (
-            JournalKind.COMMISSION_SETTLED,
-            [
-                Entry(chart.store_frozen(mei), chart.store_available(mei), 1_000),
-                Entry(chart.store_frozen(hong), chart.store_available(hong), 500),
-            ],
-        ),
-    )
-    book(
-        (
-            JournalKind.WITHDRAWAL_STARTED,
-            [Entry(chart.store_available(mei), chart.store_paying(mei), 1_000)],
-        )
-    )
-    book(
-        (
-            JournalKind.WITHDRAWAL_PAID,
-            [
-                Entry(chart.store_paying(mei), gateway, 920),
-                Entry(chart.store_paying(mei), chart.tax_withheld(), 80),
-            ],
-        )
-    )
-    book(
-        (JournalKind.SUPPLIER_DEDUCTED, [Entry(chart.supplier_available(farm), clearing, 3_500)]),
-        (
-            JournalKind.COMMISSION_CLAWED_BACK,
-            [
-                Entry(chart.store_available(mei), clearing, 500, debit_rest=chart.store_debt(mei)),
-                Entry(
-                    chart.store_available(hong), clearing, 250, debit_rest=chart.store_debt(hong)
-                ),
-            ],
-        ),
-        (JournalKind.FEE_RETURNED, [Entry(chart.platform_fee(), clearing, 750)]),
-        (JournalKind.REFUND_PAID, [Entry(clearing, gateway, 5_000)]),
-    )
-
-    held = {gateway: 4_080, chart.store_debt(mei): 500}
+    held = {GATEWAY: 4_080, chart.store_debt(MEI): 500}
     owed = {
-        chart.supplier_available(farm): 3_500,
-        chart.store_available(hong): 250,
+        chart.supplier_available(FARM): 3_500,
+        chart.store_available(HONG): 250,
         chart.tax_withheld(): 80,
         chart.platform_fee(): 750,
-        clearing: 0,
+        CLEARING: 0,
     }
     assert balances_fen(list(held | owed)) == held | owed
     assert sum(held.values()) == sum(owed.values()) == 4_580
