@@ -15,18 +15,13 @@ from orders.lifecycle.models import Order
 from shop.base.numbers import token_hash
 from shop.catalogue.models import Product
 from tests import world
+from tests.distributors.desk import ENGLISH, text
 from tests.orders import trade
 from tests.orders.trade import arrives, everything
 
 pytestmark = pytest.mark.django_db
 
-ENGLISH = {"HTTP_ACCEPT_LANGUAGE": "en"}
 VISITOR = "visitor-of-su-0123456789"
-
-
-def text(html: bytes) -> str:
-    """Return a page's words, one blank between them."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.decode()))
 
 
 def open_link(link: ShareLink) -> str:

@@ -10,8 +10,6 @@ from distributors.payouts import actions as payouts
 from distributors.payouts.models import Withdrawal
 from distributors.stores.models import Store
 from shop.accounts.models import User, WechatIdentity
-from shop.ledger import chart
-from shop.ledger.actions import Entry, post
 from tests import world
 
 PAGES: dict[str, Any] = {
@@ -33,17 +31,6 @@ def staff(name: str = "员工", *, may: tuple[str, ...] = (), everything: bool =
         app, codename = code.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     return User.objects.get(pk=user.pk)
-
-
-def earn(store: Store, fen: int) -> None:
-    """Let a store have this much available. In fen."""
-    order = f"O{store.code}"
-    for kind, debit, credit in (
-        (chart.JournalKind.PAYMENT_RECEIVED, chart.gateway("sandbox"), chart.clearing(order)),
-        (chart.JournalKind.COMMISSION_ACCRUED, chart.clearing(order), chart.store_frozen(store.code)),
-        (chart.JournalKind.COMMISSION_SETTLED, chart.store_frozen(store.code), chart.store_available(store.code)),
-    ):
-        post(kind=kind, reference=order, key=f"{kind}:{order}", entries=[Entry(debit, credit, fen)], at=world.now())
 
 
 def withdrawal(store: Store, fen: int = 1_000) -> Withdrawal:

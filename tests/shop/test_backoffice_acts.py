@@ -14,7 +14,8 @@ from shop.ledger import chart
 from shop.ledger.queries import balance_fen
 from shop.states.models import StateChange
 from tests import world
-from tests.shop.offices import address, earn, staff, withdrawal
+from tests.distributors.desk import earn
+from tests.shop.offices import address, staff, withdrawal
 
 pytestmark = pytest.mark.django_db
 
