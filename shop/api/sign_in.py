@@ -1,7 +1,11 @@
 """Sign-in, tokens and the signed-in person."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
@@ -13,7 +17,12 @@ from shop.accounts import actions
 from shop.accounts.models import User
 from shop.api.auth import caller
 from shop.api.throttles import limited
+from shop.base.errors import Invalid
+from shop.gateways.contract import GatewayRefused
 from shop.gateways.registry import wechat_open
+
+# WeChat: no such code, used before, blocked for its risk.
+BAD_CODES = frozenset({"40029", "40163", "40226"})
 
 
 class PhoneInput(serializers.Serializer[None]):
@@ -111,8 +120,10 @@ def wechat_sign_in(request: Request) -> Response:
     """Exchange the mini-program's codes for tokens. Identity comes from WeChat's answer alone."""
     data = _body(WechatInput, request)
     wechat = wechat_open()
-    session = wechat.code_to_session(data["code"])
-    phone = wechat.phone_number(data["phone_code"]) if data["phone_code"] else None
+    with _code_of("code"):
+        session = wechat.code_to_session(data["code"])
+    with _code_of("phone_code"):
+        phone = wechat.phone_number(data["phone_code"]) if data["phone_code"] else None
     user = actions.sign_in_with_wechat(
         app_id=settings.LINJIA_WECHAT_APP_ID,
         openid=session.openid,
@@ -120,6 +131,17 @@ def wechat_sign_in(request: Request) -> Response:
         phone=phone,
     )
     return _signed_in(user, data["device"])
+
+
+@contextmanager
+def _code_of(field: str) -> Iterator[None]:
+    """A code that WeChat does not know, or knows as used, is the client's fault, not the channel's."""
+    try:
+        yield
+    except GatewayRefused as error:
+        if error.code not in BAD_CODES:
+            raise
+        raise Invalid(_("This code is not valid any more. Ask WeChat for a new one."), field=field) from error
 
 
 @extend_schema(request=RefreshInput, responses=TokensOutput)
