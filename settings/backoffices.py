@@ -115,6 +115,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
     "SITE_TITLE": _("Linjia staff"),
     "SITE_HEADER": _("Linjia"),
     "SITE_SUBHEADER": _("Platform desk"),
+    "DASHBOARD_CALLBACK": "orders.flow.overview.staff",
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,
@@ -208,6 +209,7 @@ UNFOLD_SUPPLIER: dict[str, Any] = _COMMON | {
     "SITE_TITLE": _("Supplier desk"),
     "SITE_HEADER": _("Supplier desk"),
     "SITE_SUBHEADER": _("Linjia"),
+    "DASHBOARD_CALLBACK": "orders.flow.overview.supplier",
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
@@ -215,6 +217,7 @@ UNFOLD_SUPPLIER: dict[str, Any] = _COMMON | {
             {
                 "title": _("Every day"),
                 "items": [
+                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("supplier:index")},
                     _own("lifecycle", "supplierorder", _("Order desk"), "local_shipping"),
                     _own("aftersales", "aftersale", _("After-sales"), "assignment_return"),
                     _own("shipments", "shipment", _("Parcels"), "package_2"),

@@ -1,6 +1,5 @@
 """Settings of every environment. What differs stands in dev.py, test.py and prod.py."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -359,5 +358,5 @@ LINJIA_WECHAT_OPEN_BASE_URL = env_str("LINJIA_WECHAT_OPEN_BASE_URL", "https://ap
 # Where WeChat's notices arrive; empty means the public address.
 LINJIA_WECHAT_NOTIFY_BASE_URL = env_str("LINJIA_WECHAT_NOTIFY_BASE_URL", "")
 
-CELERY_APP = celery.app.main
-os.environ.setdefault("LINJIA_PROCESS", PROCESS)
+# Whoever loads the settings has the application too: tasks sent from anywhere take its broker.
+celery.app.set_default()

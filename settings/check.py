@@ -15,7 +15,7 @@ from settings.supervisor import paint
 
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 CHECKS = {
-    "formatting": ["-m", "ruff", "format", "--check", "."],
+    "formatting": ["-m", "ruff", "format", "--check", "--quiet", "."],
     "lint": ["-m", "ruff", "check", "."],
     "types": ["-m", "mypy", "."],
     "import floors and ceilings": [*PYTEST, "tests/test_architecture.py"],

@@ -133,7 +133,9 @@ def _outside(private: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ServersDown(f"Cannot create {folder} ({error.strerror}). Set LINJIA_HOME to a folder that is not private to root.") from None
+        raise ServersDown(
+            f"Cannot create {folder} ({error.strerror}). Set LINJIA_HOME to a folder that is not private to root."
+        ) from None
     return folder
 
 

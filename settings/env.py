@@ -15,7 +15,9 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 
 # Secrets that a person copies from an example are no secrets.
-_SAMPLE = re.compile(r"change.?me|example|sample|insecure|secret.?key|your.?(key|secret)|password|^(.)\2+$", re.IGNORECASE)
+_SAMPLE = re.compile(
+    r"change.?me|example|sample|insecure|secret.?key|your.?(key|secret)|password|^(.)\2+$", re.IGNORECASE
+)
 _SECRET_LENGTH_MIN = 32
 
 
@@ -71,7 +73,9 @@ def env_secret(name: str) -> str:
     if len(value) < _SECRET_LENGTH_MIN:
         raise ImproperlyConfigured(f"{name} is too short: use at least {_SECRET_LENGTH_MIN} random characters.")
     if _SAMPLE.search(value):
-        raise ImproperlyConfigured(f"{name} looks like a sample. Make your own: python -c 'import secrets; print(secrets.token_urlsafe(48))'")
+        raise ImproperlyConfigured(
+            f"{name} looks like a sample. Make your own: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
     return value
 
 
@@ -85,7 +89,9 @@ def database_from_url(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured("A database address must begin with postgres:// – Linjia needs PostgreSQL.")
     name = unquote(parts.path.lstrip("/"))
     if not name:
-        raise ImproperlyConfigured("A database address must end with the name of the database: postgres://user:password@host:5432/linjia")
+        raise ImproperlyConfigured(
+            "A database address must end with the name of the database: postgres://user:password@host:5432/linjia"
+        )
     options = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",

@@ -178,7 +178,12 @@ def _create_cluster(spot: Place, programs: Programs) -> None:
 
 def _create_roles(spot: Place, programs: Programs) -> None:
     """The owner migrates, the app works with rows, auditors read. What each may do is granted after migrating."""
-    _sql(spot, programs, "template1", f"CREATE ROLE {OWNER_ROLE} LOGIN; CREATE ROLE {APP_ROLE} LOGIN; CREATE ROLE {AUDITOR_ROLE};")
+    _sql(
+        spot,
+        programs,
+        "template1",
+        f"CREATE ROLE {OWNER_ROLE} LOGIN; CREATE ROLE {APP_ROLE} LOGIN; CREATE ROLE {AUDITOR_ROLE};",
+    )
     _sql(spot, programs, "template1", f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE};")
     _sql(spot, programs, DATABASE, f"ALTER SCHEMA public OWNER TO {OWNER_ROLE};")
 

@@ -30,7 +30,10 @@ def configure_structlog() -> None:
 def configuration(*, form: str, level: str) -> dict[str, Any]:
     """Django's LOGGING. `form` is `json` for machines or `text` for people."""
     if form == "json":
-        renderer: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        renderer: list[Any] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
     else:
         colours = os.environ.get("LINJIA_LOG_COLOUR") == "1"
         # Plain tracebacks: the decorated ones print local variables, and with them people's data.

@@ -77,7 +77,9 @@ def run(command: list[str | Path], *, env: Mapping[str, str] | None = None, fold
     if result.returncode == 0:
         return None
     lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"error|fail|cannot|could not|refused|denied|no such", line, re.IGNORECASE)]
+    telling = [
+        line for line in lines if re.search(r"error|fail|cannot|could not|refused|denied|no such", line, re.IGNORECASE)
+    ]
     return (telling or lines or [f"{words[0]} ended with code {result.returncode}"])[-1]
 
 
@@ -100,9 +102,7 @@ def python_packages(*, for_tests: bool) -> None:
     """The virtual environment with the locked packages; the set for tests contains the other."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     stamps = VENV / "linjia"
-    wanted = {
-        name: fingerprint([PROJECT / name], str(VENV)) for name in ("requirements.txt", "requirements-dev.txt")
-    }
+    wanted = {name: fingerprint([PROJECT / name], str(VENV)) for name in ("requirements.txt", "requirements-dev.txt")}
     name = "requirements-dev.txt" if for_tests else "requirements.txt"
     # An environment knows its place: moved with the project, it is made anew.
     is_moved = (stamps / "place").exists() and not is_stamped("place", str(VENV), folder=stamps)
@@ -155,7 +155,9 @@ def _install(requirements: Path) -> None:
 
 def _locked(name: str, requirements: Path) -> str:
     """The lines of one package of the locked list, with its hashes."""
-    found = re.search(rf"^{name}==.*?(?=^\S)", requirements.read_text(encoding="utf-8") + "\n#", re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^{name}==.*?(?=^\S)", requirements.read_text(encoding="utf-8") + "\n#", re.MULTILINE | re.DOTALL
+    )
     if not found:
         raise Trouble(f"{requirements.name} does not name {name}; compile it again from pyproject.toml.")
     return found.group(0)
@@ -164,7 +166,11 @@ def _locked(name: str, requirements: Path) -> str:
 def _uv_environment() -> dict[str, str]:
     """Tell uv what pip is told about where packages come from, and keep it out of a home we cannot write."""
     env = dict(os.environ, UV_NO_PROGRESS="1")
-    names = {"global.index-url": "UV_DEFAULT_INDEX", ":env:.index-url": "UV_DEFAULT_INDEX", "global.cert": "SSL_CERT_FILE"}
+    names = {
+        "global.index-url": "UV_DEFAULT_INDEX",
+        ":env:.index-url": "UV_DEFAULT_INDEX",
+        "global.cert": "SSL_CERT_FILE",
+    }
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
@@ -205,9 +211,13 @@ def front_end() -> None:
                 raise Trouble(f"Front-end packages cannot be installed: {problem}. Check the network and run again.")
         stamp("npm", lock)
     sources = [
-        path for path in FRONTEND.iterdir() if path.name not in {"node_modules", "scenes"} and not path.name.startswith(".")
+        path
+        for path in FRONTEND.iterdir()
+        if path.name not in {"node_modules", "scenes"} and not path.name.startswith(".")
     ]
-    files = [file for path in sources for file in (path.rglob("*") if path.is_dir() else [path]) if "build" not in file.parts]
+    files = [
+        file for path in sources for file in (path.rglob("*") if path.is_dir() else [path]) if "build" not in file.parts
+    ]
     build = fingerprint([file for file in files if file.is_file()], lock)
     if not (FRONTEND / "static" / "build").is_dir() or not is_stamped("front-end", build):
         with step("Building the front end"):

@@ -49,7 +49,9 @@ LINJIA_ENV = "production"
 
 LINJIA_SANDBOX = False
 if env_bool("LINJIA_SANDBOX", False) or env_str("LINJIA_SANDBOX_URL", ""):
-    raise ImproperlyConfigured("The sandbox WeChat has no place in production: unset LINJIA_SANDBOX and LINJIA_SANDBOX_URL.")
+    raise ImproperlyConfigured(
+        "The sandbox WeChat has no place in production: unset LINJIA_SANDBOX and LINJIA_SANDBOX_URL."
+    )
 LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "wechat")
 if LINJIA_GATEWAY == "sandbox":
     raise ImproperlyConfigured("LINJIA_GATEWAY=sandbox is refused in production.")

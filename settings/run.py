@@ -133,7 +133,9 @@ class Shop:
 
     def prepare_database(self) -> None:
         """Tables, rights and translations; skipped while nothing has changed. Raises Trouble."""
-        folders = [path for floor in ("shop", "distributors", "orders") for path in (PROJECT / floor).rglob("migrations")]
+        folders = [
+            path for floor in ("shop", "distributors", "orders") for path in (PROJECT / floor).rglob("migrations")
+        ]
         texts = list((PROJECT / "locale").rglob("*.po"))
         wanted = prepare.fingerprint([*folders, *texts, PROJECT / "requirements.txt"])
         is_compiled = all(path.with_suffix(".mo").exists() for path in texts)

@@ -32,7 +32,9 @@ if not (_database and _redis):
     _redis = _redis or _place.redis_url()
 _address = urlsplit(_redis)
 REDIS_URL = (
-    f"unix://{_address.path}?db={_number}" if _address.scheme == "unix" else _address._replace(path=f"/{_number}").geturl()
+    f"unix://{_address.path}?db={_number}"
+    if _address.scheme == "unix"
+    else _address._replace(path=f"/{_number}").geturl()
 )
 
 DATABASES = {"default": database_from_url(_database) | {"ENGINE": "tests.database"}}

@@ -13,7 +13,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 FLOORS = ("shop", "distributors", "orders")
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
-FORBIDDEN_NAMES = {"utils", "util", "common", "core", "helpers", "helper", "lib", "misc", "tools", "base_utils", "actions2"}
+FORBIDDEN_NAMES = {
+    "utils",
+    "util",
+    "common",
+    "core",
+    "helpers",
+    "helper",
+    "lib",
+    "misc",
+    "tools",
+    "base_utils",
+    "actions2",
+}
 TOP_LEVEL = {
     "manage.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "Makefile", "README.md", "LICENSE",
     "shop", "distributors", "orders", "settings", "frontend", "miniprogram", "tests", "docs", "locale", "deploy",
@@ -84,7 +96,9 @@ def test_no_function_is_longer_than_the_ceiling() -> None:
 
 
 def test_no_drawer_for_everything() -> None:
-    names = {part for path in tracked() if path.suffix == ".py" for part in path.relative_to(PROJECT).with_suffix("").parts}
+    names = {
+        part for path in tracked() if path.suffix == ".py" for part in path.relative_to(PROJECT).with_suffix("").parts
+    }
     assert names & FORBIDDEN_NAMES == set()
 
 
@@ -183,7 +197,11 @@ def test_gateways_are_not_called_inside_a_transaction() -> None:
 
 def test_the_import_floors_hold() -> None:
     result = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=PROJECT, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout
 

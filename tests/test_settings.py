@@ -32,7 +32,12 @@ def test_nonsense_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("secret", "complaint"),
-    [("", "is not set"), ("short", "too short"), ("change-me-" * 5, "looks like a sample"), ("a" * 40, "looks like a sample")],
+    [
+        ("", "is not set"),
+        ("short", "too short"),
+        ("change-me-" * 5, "looks like a sample"),
+        ("a" * 40, "looks like a sample"),
+    ],
 )
 def test_a_weak_secret_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str, complaint: str) -> None:
     monkeypatch.setenv("KEY", secret)

@@ -40,7 +40,9 @@ def is_alive(number: int) -> bool:
     return state != "Z"
 
 
-def test_a_fallen_service_is_started_again_and_said_so(supervisor: Supervisor, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fallen_service_is_started_again_and_said_so(
+    supervisor: Supervisor, capfd: pytest.CaptureFixture[str]
+) -> None:
     service = Service("web", python("print('up'); import time; time.sleep(60)"))
     supervisor.start(service)
     first = service.process
@@ -57,7 +59,7 @@ def test_a_fallen_service_is_started_again_and_said_so(supervisor: Supervisor, c
 def test_it_waits_longer_the_faster_it_falls(supervisor: Supervisor) -> None:
     service = Service("worker", python("raise SystemExit(3)"))
     supervisor.start(service)
-    waits = []
+    waits: list[float] = []
 
     def enough() -> bool:
         if service.falls > len(waits):

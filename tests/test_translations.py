@@ -54,7 +54,11 @@ def entries() -> list[polib.POEntry]:
 
 def test_every_text_is_translated(entries: list[polib.POEntry]) -> None:
     translated = {entry.msgid for entry in entries}
-    missing = {text: place for text, place in (texts_of_code() | texts_of_templates()).items() if text and text not in translated}
+    missing = {
+        text: place
+        for text, place in (texts_of_code() | texts_of_templates()).items()
+        if text and text not in translated
+    }
     assert missing == {}
 
 

@@ -97,7 +97,9 @@ def _due_work() -> str:
 def _oldest_due_seconds() -> int:
     """How long the oldest open work has been due, in seconds; 0 when nothing is due."""
     now = timezone.now()
-    oldest = Due.objects.filter(state=DueState.OPEN, due_at__lte=now).order_by("due_at").values_list("due_at", flat=True)
+    oldest = (
+        Due.objects.filter(state=DueState.OPEN, due_at__lte=now).order_by("due_at").values_list("due_at", flat=True)
+    )
     due_at = oldest.first()
     return int((now - due_at).total_seconds()) if due_at else 0
 

@@ -77,6 +77,8 @@ def test_it_counts_requests_by_route_not_by_path(client: Client) -> None:
 
 
 def test_every_answer_carries_the_requests_id(client: Client) -> None:
-    assert client.get("/healthz", headers={"X-Request-ID": "from-the-proxy"}).headers["X-Request-ID"] == "from-the-proxy"
+    assert (
+        client.get("/healthz", headers={"X-Request-ID": "from-the-proxy"}).headers["X-Request-ID"] == "from-the-proxy"
+    )
     made = client.get("/healthz", headers={"X-Request-ID": "no good\x0b<script>"}).headers["X-Request-ID"]
     assert re.fullmatch(r"[0-9a-f]{32}", made)
