@@ -51,7 +51,10 @@ def person(role: Role) -> User:
 
 
 def load(now: datetime) -> list[Product]:
-    """Put everything on the shelves; what is there already stays. Returns the products on sale."""
+    """Put everything on the shelves; what is there already stays.
+
+    Returns the neighbours' own goods; of the imported ones there are only a few pieces.
+    """
     told: dict[str, Any] = json.loads((DATA / "goods.json").read_text(encoding="utf-8"))
     shelves = {row["code"]: _category(place, row) for place, row in enumerate(told["categories"])}
     houses = {row["code"]: _supplier(row, now) for row in told["suppliers"]}
@@ -64,7 +67,8 @@ def load(now: datetime) -> list[Product]:
         supplier = houses[row["supplier"]]
         if not Product.objects.filter(supplier=supplier, handle=row["handle"]).exists():
             _product(row, supplier, shelves[row["category"]], pictures, now)
-    return list(Product.objects.filter(state=ProductState.ON_SALE).order_by("pk"))
+    own = [row["handle"] for row in told["products"]]
+    return list(Product.objects.filter(handle__in=own, state=ProductState.ON_SALE).order_by("pk"))
 
 
 def draw(scenes: list[dict[str, Any]]) -> Path | None:
@@ -133,9 +137,7 @@ def _supplier(row: dict[str, Any], now: datetime) -> Supplier:
     return made
 
 
-def _product(
-    row: dict[str, Any], supplier: Supplier, shelf: Category, pictures: Path | None, now: datetime
-) -> None:
+def _product(row: dict[str, Any], supplier: Supplier, shelf: Category, pictures: Path | None, now: datetime) -> None:
     actor = f"supplier:{supplier.code}"
     combinations = _combinations(row["options"])
     drafts = [
@@ -202,9 +204,7 @@ def _picture(product: Product, pictures: Path | None) -> None:
         add_picture(product=product, data=found.read_bytes(), alt=product.title)
 
 
-def _import(
-    filename: str, supplier: Supplier, shelf: Category, pictures: Path | None, now: datetime
-) -> None:
+def _import(filename: str, supplier: Supplier, shelf: Category, pictures: Path | None, now: datetime) -> None:
     with (DATA / filename).open("rb") as source:
         import_catalogue(
             supplier=supplier,

@@ -67,6 +67,4 @@ def settle_statements(now: datetime) -> None:
         if place in (0, 3):
             payout = statements.pay_statement(statement=statement, actor=STAFF, now=now)
         if place == 0:
-            statements.record_payout_paid(
-                number=payout.number, bank_reference="BANK-DEMO-0001", actor=STAFF, now=now
-            )
+            statements.record_payout_paid(number=payout.number, bank_reference="BANK-DEMO-0001", actor=STAFF, now=now)

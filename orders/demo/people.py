@@ -48,8 +48,7 @@ def make_staff() -> None:
     User.objects.filter(pk=finance.pk).update(is_staff=True)
     group, _created = Group.objects.get_or_create(name="财务 Finance")
     group.permissions.set(
-        Permission.objects.filter(codename__startswith="view_")
-        | Permission.objects.filter(codename__in=FINANCE_ACTS)
+        Permission.objects.filter(codename__startswith="view_") | Permission.objects.filter(codename__in=FINANCE_ACTS)
     )
     finance.groups.add(group)
 
@@ -107,14 +106,10 @@ def make_stores(sandbox: SandboxControl, products: list[Product], now: datetime)
             create_link(store=store, target="store", label="朋友圈", channel="moments", now=opened)
             create_link(store=store, target="store", label="邻居群", channel="group", now=opened)
             for product in picks[:3]:
-                create_link(
-                    store=store, target="product", product=product, channel="poster", now=opened
-                )
+                create_link(store=store, target="product", product=product, channel="poster", now=opened)
     applicant = person(APPLICANT)
     if not hasattr(applicant, "distributor"):
-        stores.apply(
-            user=applicant, store_name="阿青的阳台", introduction="楼顶种菜，想分给邻居。", now=now
-        )
+        stores.apply(user=applicant, store_name="阿青的阳台", introduction="楼顶种菜，想分给邻居。", now=now)
     return made
 
 

@@ -51,9 +51,7 @@ class _Moment:
 class Story:
     """Plays the days one after the other. The same seed plays the same story."""
 
-    def __init__(
-        self, *, sandbox: SandboxControl, stores: list[Store], products: list[Product], now: datetime
-    ) -> None:
+    def __init__(self, *, sandbox: SandboxControl, stores: list[Store], products: list[Product], now: datetime) -> None:
         self.sandbox, self.stores, self.products, self.now = sandbox, stores, products, now
         self.random = Random(20_260_401)  # noqa: S311 - a story, not a secret
         self.moments: list[_Moment] = []

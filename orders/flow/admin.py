@@ -47,9 +47,7 @@ class DecisionForm(ActForm):
 
 class RefundForm(ActForm):
     line = forms.IntegerField(label=_("Line"), min_value=1)
-    pieces = forms.IntegerField(
-        label=_("Pieces"), min_value=1, help_text=_("The money of these pieces goes back.")
-    )
+    pieces = forms.IntegerField(label=_("Pieces"), min_value=1, help_text=_("The money of these pieces goes back."))
     reason = forms.CharField(label=_("Reason"), max_length=120)
     is_returned = forms.BooleanField(label=_("The goods came back into stock"), required=False)
 
@@ -107,8 +105,16 @@ class PartInline(ReadOnly, TabularInline):
 class LineInline(ReadOnly, TabularInline):
     model = OrderLine
     fields = (
-        "line", "title", "option_text", "quantity", PAID, SUPPLIER_PART, LEVEL_1, LEVEL_2,
-        "store", "credit_reason",
+        "line",
+        "title",
+        "option_text",
+        "quantity",
+        PAID,
+        SUPPLIER_PART,
+        LEVEL_1,
+        LEVEL_2,
+        "store",
+        "credit_reason",
     )
     readonly_fields = fields
     extra = 0
@@ -123,20 +129,45 @@ class OrderAdmin(ReadOnly, Acting, ModelAdmin):
     show_full_result_count = False
     inlines = (PartInline, LineInline)
     fields = (
-        "number", "state", GOODS, DISCOUNT, FREIGHT, PAYABLE, REFUNDED, "place", "note",
-        "placed_at", "expires_at", "paid_at", "cancelled_at", "cancel_reason", "completed_at",
+        "number",
+        "state",
+        GOODS,
+        DISCOUNT,
+        FREIGHT,
+        PAYABLE,
+        REFUNDED,
+        "place",
+        "note",
+        "placed_at",
+        "expires_at",
+        "paid_at",
+        "cancelled_at",
+        "cancel_reason",
+        "completed_at",
         "money_map",
     )
     readonly_fields = fields
     acts = (
-        Act("cancel", _("Cancel"), _cancel, ReasonForm, is_dangerous=True,
+        Act(
+            "cancel",
+            _("Cancel"),
+            _cancel,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state in (OrderState.PLACED, OrderState.PAID),
             explain=_("What was paid goes back; only what nobody has shipped yet can be cancelled."),
-            permission="lifecycle.change_order"),
-        Act("refund", _("Give back pieces"), _refund, RefundForm, is_dangerous=True,
+            permission="lifecycle.change_order",
+        ),
+        Act(
+            "refund",
+            _("Give back pieces"),
+            _refund,
+            RefundForm,
+            is_dangerous=True,
             offered=lambda row: row.state in (OrderState.PAID, OrderState.COMPLETED),
             explain=_("Also after the return window: commissions and the supplier's part are taken back."),
-            permission="payments.add_refund"),
+            permission="payments.add_refund",
+        ),
     )
 
     @admin.display(description=_("place"))
@@ -161,9 +192,13 @@ class PaymentAdmin(ReadOnly, Acting, ModelAdmin):
     show_full_result_count = False
     exclude = ("client_params", "payer_openid", "prepay_id")
     acts = (
-        Act("query", _("Ask the channel"), _query,
+        Act(
+            "query",
+            _("Ask the channel"),
+            _query,
             offered=lambda row: row.state != PaymentState.SUCCEEDED,
-            permission="payments.change_payment"),
+            permission="payments.change_payment",
+        ),
     )
 
 
@@ -176,9 +211,13 @@ class RefundAdmin(ReadOnly, Acting, ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     acts = (
-        Act("again", _("Send again under its number"), _send_again,
+        Act(
+            "again",
+            _("Send again under its number"),
+            _send_again,
             offered=lambda row: row.state == RefundState.FAILED,
-            permission="payments.change_refund"),
+            permission="payments.change_refund",
+        ),
     )
 
 
@@ -209,7 +248,12 @@ class AfterSaleAdmin(ReadOnly, Acting, ModelAdmin):
     show_full_result_count = False
     inlines = (EvidenceInline,)
     acts = (
-        Act("decide", _("Decide"), _decide, DecisionForm,
+        Act(
+            "decide",
+            _("Decide"),
+            _decide,
+            DecisionForm,
             offered=lambda row: row.state == AfterSaleState.ESCALATED,
-            permission="aftersales.change_aftersale"),
+            permission="aftersales.change_aftersale",
+        ),
     )

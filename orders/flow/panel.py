@@ -46,9 +46,7 @@ class ShipForm(ActForm):
 
 
 class TextForm(ActForm):
-    text = forms.CharField(
-        label=_("Message"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    text = forms.CharField(label=_("Message"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class RefuseForm(ActForm):
@@ -67,9 +65,7 @@ def _ship(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> Non
 
 
 def _cancel(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> None:
-    reversal.cancel_supplier_order(
-        supplier_order=row, actor=supplier_actor(request), now=timezone.now(), **data
-    )
+    reversal.cancel_supplier_order(supplier_order=row, actor=supplier_actor(request), now=timezone.now(), **data)
 
 
 def _agree(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
@@ -111,17 +107,38 @@ class OrderDesk(OwnRows):
     ordering = ("-pk",)
     show_full_result_count = False
     fields = (
-        "number", "state", "recipient", "phone", "place", "street", "note", "placed_at",
-        "shipped_at", "auto_receive_at", "received_at", "completed_at",
+        "number",
+        "state",
+        "recipient",
+        "phone",
+        "place",
+        "street",
+        "note",
+        "placed_at",
+        "shipped_at",
+        "auto_receive_at",
+        "received_at",
+        "completed_at",
     )
     readonly_fields = fields
     inlines = (LineInline, ShipmentInline)
     acts = (
-        Act("ship", _("Ship a parcel"), _ship, ShipForm,
-            offered=lambda row: row.state in (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED)),
-        Act("cancel", _("Cannot deliver: refund"), _cancel, ReasonForm, is_dangerous=True,
+        Act(
+            "ship",
+            _("Ship a parcel"),
+            _ship,
+            ShipForm,
+            offered=lambda row: row.state in (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED),
+        ),
+        Act(
+            "cancel",
+            _("Cannot deliver: refund"),
+            _cancel,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state == SupplierOrderState.TO_SHIP,
-            explain=_("The customer gets everything of this part back.")),
+            explain=_("The customer gets everything of this part back."),
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SupplierOrder]:
@@ -165,19 +182,39 @@ class AfterSaleDesk(OwnRows):
     search_fields = ("number", "supplier_order__number")
     ordering = ("-pk",)
     fields = (
-        "number", "state", "supplier_order", "title", "kind", "reason", "quantity", AMOUNT,
-        "deadline_at", "return_carrier", "return_tracking_number", "refund_number", "closed_at",
+        "number",
+        "state",
+        "supplier_order",
+        "title",
+        "kind",
+        "reason",
+        "quantity",
+        AMOUNT,
+        "deadline_at",
+        "return_carrier",
+        "return_tracking_number",
+        "refund_number",
+        "closed_at",
     )
     readonly_fields = fields
     inlines = (EvidenceInline,)
     acts = (
-        Act("agree", _("Agree"), _agree, TextForm,
-            offered=lambda row: row.state == AfterSaleState.OPENED),
-        Act("reject", _("Refuse"), _reject, RefuseForm, is_dangerous=True,
-            offered=lambda row: row.state == AfterSaleState.OPENED),
-        Act("receive", _("Returned goods arrived"), _receive_back,
+        Act("agree", _("Agree"), _agree, TextForm, offered=lambda row: row.state == AfterSaleState.OPENED),
+        Act(
+            "reject",
+            _("Refuse"),
+            _reject,
+            RefuseForm,
+            is_dangerous=True,
+            offered=lambda row: row.state == AfterSaleState.OPENED,
+        ),
+        Act(
+            "receive",
+            _("Returned goods arrived"),
+            _receive_back,
             offered=lambda row: row.state == AfterSaleState.RETURNING,
-            explain=_("The money goes back to the customer, the goods into your stock.")),
+            explain=_("The money goes back to the customer, the goods into your stock."),
+        ),
         Act("say", _("Write"), _say, RefuseForm, offered=lambda row: row.closed_at is None),
     )
 

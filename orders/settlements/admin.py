@@ -32,62 +32,87 @@ def _pay(request: HttpRequest, row: Statement, data: dict[str, Any]) -> None:
 
 
 def _paid(request: HttpRequest, row: SupplierPayout, data: dict[str, Any]) -> None:
-    statements.record_payout_paid(
-        number=row.number, actor=staff_actor(request), now=timezone.now(), **data
-    )
+    statements.record_payout_paid(number=row.number, actor=staff_actor(request), now=timezone.now(), **data)
 
 
 def _failed(request: HttpRequest, row: SupplierPayout, data: dict[str, Any]) -> None:
-    statements.record_payout_failed(
-        number=row.number, actor=staff_actor(request), now=timezone.now(), **data
-    )
+    statements.record_payout_failed(number=row.number, actor=staff_actor(request), now=timezone.now(), **data)
 
 
 @admin.register(Statement)
 class StatementAdmin(ReadOnly, Acting, ModelAdmin):
-    list_display = (
-        "number", "supplier", "from_date", "until_date", "state", yuan("closing_fen", _("closing"))
-    )
+    list_display = ("number", "supplier", "from_date", "until_date", "state", yuan("closing_fen", _("closing")))
     list_filter = ("state",)
     search_fields = ("number", "supplier__name")
     list_select_related = ("supplier",)
     ordering = ("-pk",)
     acts = (
-        Act("reissue", _("Issue again"), _reissue, NoteForm,
+        Act(
+            "reissue",
+            _("Issue again"),
+            _reissue,
+            NoteForm,
             offered=lambda row: row.state == StatementState.DISPUTED,
-            permission="settlements.change_statement"),
-        Act("pay", _("Start paying"), _pay,
+            permission="settlements.change_statement",
+        ),
+        Act(
+            "pay",
+            _("Start paying"),
+            _pay,
             offered=lambda row: row.state == StatementState.CONFIRMED,
             explain=_("The money is set aside; then make the bank transfer and record it."),
-            permission="settlements.change_supplierpayout"),
+            permission="settlements.change_supplierpayout",
+        ),
     )
 
 
 @admin.register(SupplierPayout)
 class SupplierPayoutAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = (
-        "number", "supplier", "statement", yuan("amount_fen", _("amount")), "state",
-        "bank_reference", "started_at", "finished_at",
+        "number",
+        "supplier",
+        "statement",
+        yuan("amount_fen", _("amount")),
+        "state",
+        "bank_reference",
+        "started_at",
+        "finished_at",
     )
     list_filter = ("state",)
     search_fields = ("number", "supplier__name", "bank_reference")
     list_select_related = ("supplier", "statement")
     ordering = ("-pk",)
     acts = (
-        Act("paid", _("Record the bank transfer"), _paid, BankForm,
+        Act(
+            "paid",
+            _("Record the bank transfer"),
+            _paid,
+            BankForm,
             offered=lambda row: row.state == SupplierPayoutState.STARTED,
-            permission="settlements.change_supplierpayout"),
-        Act("failed", _("The bank sent it back"), _failed, ReasonForm, is_dangerous=True,
+            permission="settlements.change_supplierpayout",
+        ),
+        Act(
+            "failed",
+            _("The bank sent it back"),
+            _failed,
+            ReasonForm,
+            is_dangerous=True,
             offered=lambda row: row.state == SupplierPayoutState.STARTED,
-            permission="settlements.change_supplierpayout"),
+            permission="settlements.change_supplierpayout",
+        ),
     )
 
 
 @admin.register(Earning)
 class EarningAdmin(ReadOnly, ModelAdmin):
     list_display = (
-        "supplier", "supplier_order", yuan("amount_fen", _("amount")),
-        yuan("deducted_fen", _("deducted")), "state", "due_at", "settled_at",
+        "supplier",
+        "supplier_order",
+        yuan("amount_fen", _("amount")),
+        yuan("deducted_fen", _("deducted")),
+        "state",
+        "due_at",
+        "settled_at",
     )
     list_filter = ("state",)
     search_fields = ("supplier_order__number", "supplier__name")

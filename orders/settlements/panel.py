@@ -17,9 +17,7 @@ from shop.panel.site import supplier_site
 
 
 class DisputeForm(ActForm):
-    reason = forms.CharField(
-        label=_("What is wrong"), max_length=200, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    reason = forms.CharField(label=_("What is wrong"), max_length=200, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 def _confirm(request: HttpRequest, row: Statement, data: dict[str, Any]) -> None:
@@ -47,18 +45,28 @@ class StatementPanel(OwnRows):
     fields = ("number", "from_date", "until_date", "state", *SUMS, "note", "closed_at")
     readonly_fields = fields
     acts = (
-        Act("confirm", _("Confirm"), _confirm,
-            offered=lambda row: row.state == StatementState.CLOSED),
-        Act("dispute", _("Object"), _dispute, DisputeForm, is_dangerous=True,
-            offered=lambda row: row.state == StatementState.CLOSED),
+        Act("confirm", _("Confirm"), _confirm, offered=lambda row: row.state == StatementState.CLOSED),
+        Act(
+            "dispute",
+            _("Object"),
+            _dispute,
+            DisputeForm,
+            is_dangerous=True,
+            offered=lambda row: row.state == StatementState.CLOSED,
+        ),
     )
 
 
 @admin.register(Earning, site=supplier_site)
 class EarningPanel(OwnRows):
     list_display = (
-        "supplier_order", "title", yuan("amount_fen", _("amount")),
-        yuan("deducted_fen", _("deducted")), "state", "due_at", "settled_at",
+        "supplier_order",
+        "title",
+        yuan("amount_fen", _("amount")),
+        yuan("deducted_fen", _("deducted")),
+        "state",
+        "due_at",
+        "settled_at",
     )
     list_filter = ("state",)
     search_fields = ("supplier_order__number",)
@@ -76,7 +84,11 @@ class EarningPanel(OwnRows):
 @admin.register(SupplierPayout, site=supplier_site)
 class PayoutPanel(OwnRows):
     list_display = (
-        "number", "statement", yuan("amount_fen", _("amount")), "state", "bank_reference",
+        "number",
+        "statement",
+        yuan("amount_fen", _("amount")),
+        "state",
+        "bank_reference",
         "finished_at",
     )
     list_select_related = ("statement",)

@@ -82,9 +82,7 @@ def register(*, phone: str, password: str, name: str = "") -> User:
         with transaction.atomic():
             return User.objects.create_user(clean, password, name=name.strip())
     except IntegrityError as error:
-        raise PhoneTaken(
-            _("This phone has an account already. Sign in instead."), field="phone"
-        ) from error
+        raise PhoneTaken(_("This phone has an account already. Sign in instead."), field="phone") from error
 
 
 def sign_in_with_password(*, request: HttpRequest, phone: str, password: str) -> User:
@@ -130,16 +128,12 @@ def sign_in_with_code(*, phone: str, code: str, now: datetime) -> User:
     """
     clean = checked_phone(phone)
     if not _use_code(clean, code, now):
-        raise WrongCredentials(
-            _("The code is wrong or no longer valid. Ask for a new one."), field="code"
-        )
+        raise WrongCredentials(_("The code is wrong or no longer valid. Ask for a new one."), field="code")
     user, _created = User.objects.get_or_create(phone=clean)
     return _active(user)
 
 
-def sign_in_with_wechat(
-    *, app_id: str, openid: str, unionid: str = "", phone: str | None = None
-) -> User:
+def sign_in_with_wechat(*, app_id: str, openid: str, unionid: str = "", phone: str | None = None) -> User:
     """Return the person behind verified WeChat facts, making the account at the first time.
 
     Identity is found by unionid, then (app, openid), then the verified phone. The facts must come
@@ -164,11 +158,7 @@ def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
     Raises :class:`WrongCredentials`.
     """
     with transaction.atomic():
-        rows = lock_rows(
-            AccessToken.objects.filter(
-                token_hash=token_hash(refresh), kind=AccessToken.Kind.REFRESH
-            )
-        )
+        rows = lock_rows(AccessToken.objects.filter(token_hash=token_hash(refresh), kind=AccessToken.Kind.REFRESH))
         row = rows[0] if rows else None
         reused = row is not None and row.used_at is not None
         if row is not None and reused:
@@ -178,9 +168,9 @@ def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
             row.used_at = now
             row.save(update_fields=["used_at"])
             # The old access token ends with the pair it belonged to.
-            AccessToken.objects.filter(
-                family=row.family, kind=AccessToken.Kind.ACCESS, revoked_at=None
-            ).update(revoked_at=now)
+            AccessToken.objects.filter(family=row.family, kind=AccessToken.Kind.ACCESS, revoked_at=None).update(
+                revoked_at=now
+            )
             return _new_pair(_active(row.user), family=row.family, device=row.device, now=now)
     raise WrongCredentials(_("Your sign-in has ended. Sign in again."))
 
@@ -231,18 +221,14 @@ def _user_of_wechat(app_id: str, openid: str, unionid: str, phone: str | None) -
         user.phone = phone
         user.save(update_fields=["phone"])
     if identity is None:
-        WechatIdentity.objects.get_or_create(
-            app_id=app_id, user=user, defaults={"openid": openid, "unionid": unionid}
-        )
+        WechatIdentity.objects.get_or_create(app_id=app_id, user=user, defaults={"openid": openid, "unionid": unionid})
     elif unionid and identity.unionid != unionid:
         identity.unionid = unionid
         identity.save(update_fields=["unionid"])
     return user
 
 
-def _note_access(
-    user: User, source: str, target: str, actor: str, reason: str, now: datetime
-) -> None:
+def _note_access(user: User, source: str, target: str, actor: str, reason: str, now: datetime) -> None:
     StateChange.objects.create(
         subject=f"user:{user.number}", source=source, target=target, actor=actor, reason=reason, at=now
     )
@@ -282,9 +268,7 @@ def _use_code(phone: str, code: str, now: datetime) -> bool:
     # A wrong try is committed too: it counts.
     with transaction.atomic():
         rows = lock_rows(
-            SignInCode.objects.filter(
-                phone=phone, used_at=None, expires_at__gt=now, tries__lt=CODE_TRIES_MAX
-            )
+            SignInCode.objects.filter(phone=phone, used_at=None, expires_at__gt=now, tries__lt=CODE_TRIES_MAX)
         )
         if not rows:
             return False

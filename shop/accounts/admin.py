@@ -31,11 +31,24 @@ class UserAdmin(ReadOnly, Acting, ModelAdmin):
     fields = ("number", "name", "masked", "is_active", "is_staff", "groups", "last_login")
     readonly_fields = fields
     acts = (
-        Act("close", _("Close the account"), _close, ReasonForm, is_dangerous=True,
-            offered=lambda row: row.is_active, permission="accounts.change_user",
-            explain=_("The person cannot sign in any more; tokens end at once.")),
-        Act("reopen", _("Open the account again"), _reopen, ReasonForm, offered=lambda row: not row.is_active,
-            permission="accounts.change_user"),
+        Act(
+            "close",
+            _("Close the account"),
+            _close,
+            ReasonForm,
+            is_dangerous=True,
+            offered=lambda row: row.is_active,
+            permission="accounts.change_user",
+            explain=_("The person cannot sign in any more; tokens end at once."),
+        ),
+        Act(
+            "reopen",
+            _("Open the account again"),
+            _reopen,
+            ReasonForm,
+            offered=lambda row: not row.is_active,
+            permission="accounts.change_user",
+        ),
     )
 
     @admin.display(description=_("phone"))

@@ -33,9 +33,7 @@ def addresses_of(user: User) -> QuerySet[Address]:
 
 def address_of(user: User, number: str, *, removed: bool = False) -> Address:
     """Return one of the user's addresses. Raises ``NotFound`` for any other number."""
-    address = Address.objects.filter(
-        user=user, number=number, removed_at__isnull=not removed
-    ).first()
+    address = Address.objects.filter(user=user, number=number, removed_at__isnull=not removed).first()
     if address is None:
         raise NotFound(_("There is no such address in your address book."), field="address_number")
     return address
@@ -43,6 +41,4 @@ def address_of(user: User, number: str, *, removed: bool = False) -> Address:
 
 def openid_of(user: User, app_id: str) -> str | None:
     """Return the user's openid in one WeChat app, verified at sign-in; None when she never came."""
-    return (
-        WechatIdentity.objects.filter(user=user, app_id=app_id).values_list("openid", flat=True).first()
-    )
+    return WechatIdentity.objects.filter(user=user, app_id=app_id).values_list("openid", flat=True).first()

@@ -40,9 +40,7 @@ class ActForm(forms.Form):
 class ReasonForm(ActForm):
     """An act that says why; the person concerned will read it."""
 
-    reason = forms.CharField(
-        label=_("Reason"), max_length=200, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable w
             for act in self.acts
             if row is not None and self._may(request, row, act) and act.offered(row)
         ]
-        return super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), "acts": buttons}
-        )
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "acts": buttons})
 
     def act_view(self, request: HttpRequest, object_id: str, *, act: Act) -> HttpResponse:
         """Show or do one act on one row. 404 for a row that is not the person's to see."""

@@ -106,9 +106,7 @@ def post_many(*, postings: Sequence[Posting], at: datetime) -> int:
     """
     for posting in postings:
         if posting.kind == chart.JournalKind.REVERSAL:
-            raise InvalidPosting(
-                _("A reversal is posted by reverse(), which mirrors its journal."), field="kind"
-            )
+            raise InvalidPosting(_("A reversal is posted by reverse(), which mirrors its journal."), field="kind")
     return _post(postings, at=at, reverses={})
 
 
@@ -119,17 +117,13 @@ def reverse(*, journal: Journal, key: str, at: datetime) -> Journal:
     and what :func:`post_many` raises.
     """
     if journal.kind == chart.JournalKind.REVERSAL:
-        raise InvalidPosting(
-            _("A reversal cannot be reversed; post the journal anew."), field="journal"
-        )
+        raise InvalidPosting(_("A reversal cannot be reversed; post the journal anew."), field="journal")
     rival = Journal.objects.filter(reverses=journal).exclude(key=key).first()
     if rival is not None:
         raise _already_reversed(rival)
     mirrored = journal.transfers.select_related("debit", "credit").order_by("id")
     entries = [
-        Entry(
-            debit=transfer.credit.path, credit=transfer.debit.path, amount_fen=transfer.amount_fen
-        )
+        Entry(debit=transfer.credit.path, credit=transfer.debit.path, amount_fen=transfer.amount_fen)
         for transfer in mirrored
     ]
     posting = Posting(chart.JournalKind.REVERSAL, journal.reference, key, entries)
@@ -193,8 +187,7 @@ def _post(postings: Sequence[Posting], *, at: datetime, reverses: Mapping[str, i
         raise _key_reused(subject)
     if outcome == "short":
         raise InsufficientFunds(
-            _("The account “%(path)s” is ¥%(yuan)s short.")
-            % {"path": subject, "yuan": format_yuan(shortfall_fen)},
+            _("The account “%(path)s” is ¥%(yuan)s short.") % {"path": subject, "yuan": format_yuan(shortfall_fen)},
             extra={"path": subject, "shortfall_fen": shortfall_fen},
         )
     return int(posted)
@@ -249,9 +242,7 @@ def _check_entry(kind: str, entry: Entry) -> None:
     rule = chart.rule_for(entry.credit_first or entry.debit)
     lowers = rule.kind.grows_by_debit is bool(entry.credit_first)
     if (entry.debit_rest and entry.credit_first) or not rule.guarded or not lowers:
-        raise InvalidPosting(
-            _("An entry splits once at most, at a guarded account that it lowers."), field="entries"
-        )
+        raise InvalidPosting(_("An entry splits once at most, at a guarded account that it lowers."), field="entries")
 
 
 def _content(posting: Posting, reverses: int | None) -> str:
@@ -336,8 +327,7 @@ def _race_lost(error: IntegrityError) -> Conflict | None:
 
 def _key_reused(key: str) -> KeyReused:
     return KeyReused(
-        _("The key “%(key)s” was used for another posting. Use a new key for a new event.")
-        % {"key": key},
+        _("The key “%(key)s” was used for another posting. Use a new key for a new event.") % {"key": key},
         field="key",
         extra={"key": key},
     )

@@ -78,8 +78,7 @@ def _path(*parts: str) -> str:
     for part in parts:
         if len(part) > CODE_LENGTH_MAX or not _CODE.fullmatch(part):
             raise Invalid(
-                _("“%(code)s” cannot name an account: use 1 to 40 letters, digits, - or _.")
-                % {"code": part},
+                _("“%(code)s” cannot name an account: use 1 to 40 letters, digits, - or _.") % {"code": part},
                 field="account",
                 code="unknown_account",
             )
@@ -198,9 +197,7 @@ MOVES: Mapping[str, str] = {
     JournalKind.COMMISSION_ACCRUED: f"{_CLEARING} > store/{CODE}/frozen",
     JournalKind.FEE_TAKEN: f"{_CLEARING} > platform/fee",
     # A sale draws on the funder; a supplier fills its fund from what it earned.
-    JournalKind.COUPON_FUNDED: (
-        f"coupon/{CODE} > {_CLEARING}|supplier/({CODE})/(frozen|available) > coupon/\\1"
-    ),
+    JournalKind.COUPON_FUNDED: (f"coupon/{CODE} > {_CLEARING}|supplier/({CODE})/(frozen|available) > coupon/\\1"),
     JournalKind.COUPON_RETURNED: f"{_CLEARING} > coupon/{CODE}",
     JournalKind.SUPPLIER_SETTLED: f"(supplier/{CODE})/frozen > \\1/(available|debt)",
     JournalKind.COMMISSION_SETTLED: f"(store/{CODE})/frozen > \\1/(available|debt)",

@@ -58,9 +58,7 @@ def _lines() -> Iterator[str]:
 
 def _span() -> tuple[date, date]:
     """Return the first and the last day on which anything happened."""
-    moments = Transfer.objects.order_by("journal__happened_at").values_list(
-        "journal__happened_at", flat=True
-    )
+    moments = Transfer.objects.order_by("journal__happened_at").values_list("journal__happened_at", flat=True)
     first, last = moments.first(), moments.last()
     if first is None or last is None:
         return date(1970, 1, 1), date(1970, 1, 1)
@@ -68,11 +66,7 @@ def _span() -> tuple[date, date]:
 
 
 def _transactions(names: dict[int, str]) -> Iterator[str]:
-    transfers = (
-        Transfer.objects.select_related("journal")
-        .order_by("journal_id", "id")
-        .iterator(chunk_size=_CHUNK)
-    )
+    transfers = Transfer.objects.select_related("journal").order_by("journal_id", "id").iterator(chunk_size=_CHUNK)
     journal_id = None
     for transfer in transfers:
         journal = transfer.journal

@@ -23,9 +23,7 @@ _NOT_NEGATIVE = (
 def _on_the_chart() -> Q:
     matches = Q()
     for rule in ACCOUNT_RULES:
-        matches |= Q(
-            kind=rule.kind.value, guarded=rule.guarded, path__regex=database_pattern(rule.pattern)
-        )
+        matches |= Q(kind=rule.kind.value, guarded=rule.guarded, path__regex=database_pattern(rule.pattern))
     return matches
 
 
@@ -49,9 +47,7 @@ class Account(models.Model):
             models.UniqueConstraint(fields=["path"], name="ledger_account_path"),
             models.CheckConstraint(condition=_on_the_chart(), name="ledger_account_on_chart"),
             models.CheckConstraint(condition=_NOT_NEGATIVE, name="ledger_account_not_negative"),
-            models.CheckConstraint(
-                condition=Q(debits_fen__gte=0, credits_fen__gte=0), name="ledger_account_sums"
-            ),
+            models.CheckConstraint(condition=Q(debits_fen__gte=0, credits_fen__gte=0), name="ledger_account_sums"),
         ]
 
     def __str__(self) -> str:
@@ -109,15 +105,9 @@ class Transfer(models.Model):
     row once per order. The trigger on INSERT checks them set-wise and the rows can never be deleted.
     """
 
-    journal = models.ForeignKey(
-        Journal, on_delete=models.PROTECT, related_name="transfers", db_constraint=False
-    )
-    debit = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
-    )
-    credit = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
-    )
+    journal = models.ForeignKey(Journal, on_delete=models.PROTECT, related_name="transfers", db_constraint=False)
+    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     # The journal's, repeated so that one account's day is one range of an index.
     posted_at = models.DateTimeField(_("posted at"), editable=False)
@@ -128,9 +118,7 @@ class Transfer(models.Model):
         db_table_comment = "sealed: append-only, written by ledger_post() only"
         constraints = [
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="ledger_transfer_amount"),
-            models.CheckConstraint(
-                condition=~Q(debit=F("credit")), name="ledger_transfer_two_accounts"
-            ),
+            models.CheckConstraint(condition=~Q(debit=F("credit")), name="ledger_transfer_two_accounts"),
         ]
         indexes = [
             models.Index(
@@ -188,9 +176,7 @@ class Closing(models.Model):
         verbose_name = _("closing")
         verbose_name_plural = _("closings")
         db_table_comment = "sealed: append-only, written by ledger_close_day() only"
-        constraints = [
-            models.UniqueConstraint(fields=["account", "date"], name="ledger_closing_account_date")
-        ]
+        constraints = [models.UniqueConstraint(fields=["account", "date"], name="ledger_closing_account_date")]
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.date}"
@@ -199,9 +185,7 @@ class Closing(models.Model):
 class Balance(models.Model):
     """A view: every account with its sums of now, running or summed as its rule says."""
 
-    account = models.OneToOneField(
-        Account, on_delete=models.DO_NOTHING, related_name="+", primary_key=True
-    )
+    account = models.OneToOneField(Account, on_delete=models.DO_NOTHING, related_name="+", primary_key=True)
     path = models.CharField(max_length=PATH_LENGTH_MAX)
     kind = models.CharField(max_length=10, choices=AccountKind)
     guarded = models.BooleanField()

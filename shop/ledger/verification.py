@@ -208,9 +208,7 @@ def _findings(cursor: CursorWrapper, digests: Mapping[date, str]) -> Iterator[Fi
         cursor.execute(f"{head}{sql} ORDER BY 1, 2 LIMIT {OFFENDERS_MAX}", facts)
         for subject, detail in cursor.fetchall():
             yield Finding(check, subject or "?", detail or "")
-    cursor.execute(
-        "SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)]
-    )
+    cursor.execute("SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)])
     kept = dict(cursor.fetchall())
     for day, digest in sorted(digests.items()):
         if kept.get(day) != digest:

@@ -18,9 +18,7 @@ class ProfileForm(ActForm):
     contact_name = forms.CharField(label=_("Contact"), max_length=40, required=False)
     contact_phone = forms.CharField(label=_("Contact phone"), max_length=20, required=False)
     return_address = forms.CharField(label=_("Return address"), max_length=200, required=False)
-    about = forms.CharField(
-        label=_("About"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    about = forms.CharField(label=_("About"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class QualificationForm(ActForm):
@@ -68,8 +66,13 @@ class ProfilePanel(OwnRows):
     readonly_fields = fields
     inlines = (MemberInline, QualificationInline)
     acts = (
-        Act("profile", _("Change profile"), _change_profile, ProfileForm,
-            explain=_("Fields left empty stay as they are.")),
+        Act(
+            "profile",
+            _("Change profile"),
+            _change_profile,
+            ProfileForm,
+            explain=_("Fields left empty stay as they are."),
+        ),
         Act("paper", _("Add or renew a paper"), _add_paper, QualificationForm),
     )
 

@@ -39,9 +39,7 @@ class SupplierSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return own_supplier(request) is not None
 
-    def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if getattr(request.user, "is_authenticated", False) and not self.has_permission(request):
             return redirect(reverse("home"))
         target = request.GET.get("next") or reverse(f"{self.name}:index")

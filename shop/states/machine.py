@@ -69,9 +69,7 @@ def move(
                 _("Someone was faster. Reload the page to see the present state."),
                 extra={"subject": subject_of(row), "from": source, "to": to},
             )
-        StateChange.objects.create(
-            subject=subject_of(row), source=source, target=to, actor=actor, reason=reason, at=at
-        )
+        StateChange.objects.create(subject=subject_of(row), source=source, target=to, actor=actor, reason=reason, at=at)
     for name, value in values.items():
         setattr(row, name, value)
 

@@ -24,6 +24,11 @@ class DueAdmin(ReadOnly, Acting, ModelAdmin):
     search_fields = ("subject",)
     ordering = ("-pk",)
     acts = (
-        Act("again", _("Try again now"), _again, offered=lambda row: row.state != DueState.DONE,
-            permission="work.change_due"),
+        Act(
+            "again",
+            _("Try again now"),
+            _again,
+            offered=lambda row: row.state != DueState.DONE,
+            permission="work.change_due",
+        ),
     )

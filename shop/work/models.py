@@ -29,13 +29,9 @@ class Due(models.Model):
         verbose_name_plural = _("due work")
         constraints = [
             # One open or parked reminder per thing: asking twice is asking once.
-            models.UniqueConstraint(
-                fields=["what", "subject"], condition=~Q(state="done"), name="work_due_once"
-            ),
+            models.UniqueConstraint(fields=["what", "subject"], condition=~Q(state="done"), name="work_due_once"),
         ]
-        indexes = [
-            models.Index(fields=["what", "due_at"], condition=Q(state="open"), name="work_due_open")
-        ]
+        indexes = [models.Index(fields=["what", "due_at"], condition=Q(state="open"), name="work_due_open")]
 
     def __str__(self) -> str:
         return f"{self.what} {self.subject}"
@@ -54,9 +50,7 @@ class IdempotencyKey(models.Model):
     class Meta:
         verbose_name = _("idempotency key")
         verbose_name_plural = _("idempotency keys")
-        constraints = [
-            models.UniqueConstraint(fields=["caller", "key"], name="work_idempotency_key_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="work_idempotency_key_once")]
 
     def __str__(self) -> str:
         return f"{self.caller} {self.key}"

@@ -157,9 +157,7 @@ FUNDED = [
     Posting("commission_accrued", "O1", "a1", [Entry("order/O1/clearing", "store/A/frozen", 900)]),
     Posting("commission_accrued", "O2", "a2", [Entry("order/O2/clearing", "store/B/frozen", 900)]),
     Posting("commission_settled", "O1", "s1", [Entry("store/A/frozen", "store/A/available", 500)]),
-    Posting(
-        "commission_clawed_back", "O2", "b2", [Entry("store/B/debt", "order/O2/clearing", 400)]
-    ),
+    Posting("commission_clawed_back", "O2", "b2", [Entry("store/B/debt", "order/O2/clearing", 400)]),
 ]
 BATCHES = st.lists(st.lists(postings(), min_size=1, max_size=4), min_size=1, max_size=12).map(
     lambda batches: [FUNDED, *batches]
@@ -192,29 +190,21 @@ def play(batches: list[list[Posting]], undone: list[int]) -> Book:
     assert sum(line.debits_fen for line in lines) == sum(line.credits_fen for line in lines)
     # Nothing guards a frozen account but its owner's rows; that it is short must be found.
     short = {p for p, balance in book.balances.items() if p.endswith("/frozen") and balance < 0}
-    assert {(finding.check, finding.subject) for finding in verify()} == {
-        ("below_zero", path) for path in short
-    }
+    assert {(finding.check, finding.subject) for finding in verify()} == {("below_zero", path) for path in short}
     return book
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, undone=st.lists(st.integers(0, 100), max_size=4))
-def test_the_ledger_does_what_the_plain_book_does(
-    batches: list[list[Posting]], undone: list[int]
-) -> None:
+def test_the_ledger_does_what_the_plain_book_does(batches: list[list[Posting]], undone: list[int]) -> None:
     with transaction.atomic():
         play(batches, undone)
         transaction.set_rollback(True)
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, undone=st.lists(st.integers(0, 100), max_size=4))
 def test_bean_check_agrees(tmp_path: Path, batches: list[list[Posting]], undone: list[int]) -> None:
     with transaction.atomic():
@@ -223,9 +213,7 @@ def test_bean_check_agrees(tmp_path: Path, batches: list[list[Posting]], undone:
         file.write_text("\n".join(beancount_lines()) + "\n")
         transaction.set_rollback(True)
     program = Path(sys.executable).with_name("bean-check")
-    checked = subprocess.run(
-        [program, "--no-cache", file], capture_output=True, text=True, check=False
-    )
+    checked = subprocess.run([program, "--no-cache", file], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 

@@ -35,9 +35,7 @@ def test_who_weighs_nothing_gets_nothing_and_the_same_input_the_same_split(total
 
 @given(amounts, st.integers(min_value=0, max_value=10_000), st.integers(min_value=0, max_value=10_000))
 def test_two_rates_never_pay_more_than_their_sum(amount_fen, one_bp, other_bp):
-    assert share_bp(amount_fen, one_bp) + share_bp(amount_fen, other_bp) <= share_bp(
-        amount_fen, one_bp + other_bp
-    )
+    assert share_bp(amount_fen, one_bp) + share_bp(amount_fen, other_bp) <= share_bp(amount_fen, one_bp + other_bp)
     assert share_bp(amount_fen, 10_000) == amount_fen
 
 
@@ -80,8 +78,6 @@ def test_nonsense_is_refused(wrong):
         wrong()
 
 
-@pytest.mark.parametrize(
-    ("fen", "text"), [(0, "0.00"), (5, "0.05"), (123_456, "1,234.56"), (-2_050, "-20.50")]
-)
+@pytest.mark.parametrize(("fen", "text"), [(0, "0.00"), (5, "0.05"), (123_456, "1,234.56"), (-2_050, "-20.50")])
 def test_yuan_are_written_with_two_decimals(fen, text):
     assert format_yuan(fen) == text

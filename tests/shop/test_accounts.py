@@ -30,9 +30,7 @@ def su():
 
 
 def sign_in(phone: str, password: str) -> User:
-    return actions.sign_in_with_password(
-        request=RequestFactory().post("/sign-in/"), phone=phone, password=password
-    )
+    return actions.sign_in_with_password(request=RequestFactory().post("/sign-in/"), phone=phone, password=password)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +61,7 @@ def test_registering_twice_with_one_phone_is_refused(su):
     assert User.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    ("phone", "password", "field"), [("12", "warm-peaches-8", "phone"), (SU, "123", "password")]
-)
+@pytest.mark.parametrize(("phone", "password", "field"), [("12", "warm-peaches-8", "phone"), (SU, "123", "password")])
 def test_registering_names_the_field_at_fault(phone, password, field):
     with pytest.raises(Invalid) as refusal:
         actions.register(phone=phone, password=password)

@@ -69,9 +69,7 @@ def test_a_deadlocks_victim_is_run_again():
         finally:
             connection.close()
 
-    threads = [
-        threading.Thread(target=take, args=pair) for pair in ((one.pk, other.pk), (other.pk, one.pk))
-    ]
+    threads = [threading.Thread(target=take, args=pair) for pair in ((one.pk, other.pk), (other.pk, one.pk))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -106,9 +104,7 @@ def test_many_rows_move_together_and_those_elsewhere_stay():
     one, other = world.yunling(), world.yangshan()
     at = timezone.now()
     move(other, "suspended", actor="system", at=at)
-    moved = move_many(
-        Supplier, [one.pk, other.pk], source="active", to="left", actor="system", at=at
-    )
+    moved = move_many(Supplier, [one.pk, other.pk], source="active", to="left", actor="system", at=at)
     assert moved == [one.pk]
     with pytest.raises(StateConflict):
         move_many(Supplier, [one.pk], source="left", to="active", actor="system", at=at)

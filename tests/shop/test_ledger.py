@@ -45,9 +45,7 @@ def paid(amount_fen: int = 10_000, order: str = ORDER) -> Posting:
 
 def accrued(store: str, amount_fen: int, key: str = "") -> Posting:
     entries = [Entry(CLEARING, chart.store_frozen(store), amount_fen)]
-    return Posting(
-        JournalKind.COMMISSION_ACCRUED, ORDER, key or f"commission:{ORDER}:{store}", entries
-    )
+    return Posting(JournalKind.COMMISSION_ACCRUED, ORDER, key or f"commission:{ORDER}:{store}", entries)
 
 
 def settled(store: str, amount_fen: int, key: str) -> Posting:
@@ -61,9 +59,7 @@ def settled(store: str, amount_fen: int, key: str) -> Posting:
 
 
 def clawed_back(store: str, amount_fen: int, key: str) -> Posting:
-    entry = Entry(
-        chart.store_available(store), CLEARING, amount_fen, debit_rest=chart.store_debt(store)
-    )
+    entry = Entry(chart.store_available(store), CLEARING, amount_fen, debit_rest=chart.store_debt(store))
     return Posting(JournalKind.COMMISSION_CLAWED_BACK, "R1", key, [entry])
 
 
@@ -110,10 +106,7 @@ def test_a_sale_is_divided_and_its_clearing_ends_at_zero() -> None:
         chart.store_available(MEI): 0,
     }
     assert balances_fen(list(paths)) == paths
-    assert [
-        (move.journal_kind, move.debit, move.credit, move.amount_fen)
-        for move in order_money_map(ORDER)
-    ] == [
+    assert [(move.journal_kind, move.debit, move.credit, move.amount_fen) for move in order_money_map(ORDER)] == [
         ("payment_received", GATEWAY, CLEARING, 10_000),
         ("supplier_accrued", CLEARING, "supplier/FARM01/frozen", 7_000),
         ("commission_accrued", CLEARING, "store/MEI001/frozen", 1_000),
@@ -121,9 +114,7 @@ def test_a_sale_is_divided_and_its_clearing_ends_at_zero() -> None:
         ("fee_taken", CLEARING, "platform/fee", 1_500),
     ]
     lines = trial_balance()
-    assert (
-        sum(line.debits_fen for line in lines) == sum(line.credits_fen for line in lines) == 20_000
-    )
+    assert sum(line.debits_fen for line in lines) == sum(line.credits_fen for line in lines) == 20_000
     assert verify() == []
 
 
@@ -228,9 +219,7 @@ def test_the_next_earnings_repay_the_debt_first() -> None:
     post_many(postings=[paid(), accrued(MEI, 1_000), clawed_back(MEI, 300, "c1")], at=AT)
     assert store_balances(MEI) == (1_000, 0, 300)
 
-    post_many(
-        postings=[settled(MEI, 200, "s1"), settled(MEI, 200, "s2"), settled(MEI, 50, "s3")], at=AT
-    )
+    post_many(postings=[settled(MEI, 200, "s1"), settled(MEI, 200, "s2"), settled(MEI, 50, "s3")], at=AT)
 
     assert store_balances(MEI) == (550, 150, 0)
     assert transfers_of("s1") == [(chart.store_frozen(MEI), chart.store_debt(MEI), 200)]
@@ -277,9 +266,7 @@ def test_a_reversal_mirrors_its_journal_once() -> None:
 
 
 def test_a_reversal_may_not_take_what_is_spent() -> None:
-    journal = post(
-        kind="payment_received", reference=ORDER, key="k", entries=paid(100).entries, at=AT
-    )
+    journal = post(kind="payment_received", reference=ORDER, key="k", entries=paid(100).entries, at=AT)
     post_many(postings=[accrued(MEI, 1)], at=AT)
 
     with pytest.raises(InsufficientFunds) as refusal:
@@ -294,9 +281,7 @@ def test_odd_letters_in_keys_arrive_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 500])
-def test_any_number_of_postings_is_one_statement(
-    count: int, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_any_number_of_postings_is_one_statement(count: int, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     post_many(postings=[paid()], at=AT)
     batch = [accrued(f"STORE{n % 50}", 1, key=f"c{n}") for n in range(count)]
     batch += [settled(f"STORE{n % 50}", 1, key=f"s{n}") for n in range(count)]

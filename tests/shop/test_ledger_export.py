@@ -22,9 +22,7 @@ AT = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # the 20th in Shanghai
 
 def bean_check(path: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("bean-check")
-    return subprocess.run(
-        [program, "--no-cache", path], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([program, "--no-cache", path], capture_output=True, text=True, check=False)
 
 
 def book_a_sale(order: str = "O1") -> None:
@@ -37,15 +35,9 @@ def book_a_sale(order: str = "O1") -> None:
                 f'p:"{order}"\\',
                 [Entry("gateway/sandbox", clearing, 10_001)],
             ),
-            Posting(
-                "supplier_accrued", order, f"a:{order}", [Entry(clearing, "supplier/s_1/frozen", 7)]
-            ),
-            Posting(
-                "supplier_accrued", order, f"b:{order}", [Entry(clearing, "supplier/S-1/frozen", 9)]
-            ),
-            Posting(
-                "supplier_accrued", order, f"c:{order}", [Entry(clearing, "supplier/_1/frozen", 1)]
-            ),
+            Posting("supplier_accrued", order, f"a:{order}", [Entry(clearing, "supplier/s_1/frozen", 7)]),
+            Posting("supplier_accrued", order, f"b:{order}", [Entry(clearing, "supplier/S-1/frozen", 9)]),
+            Posting("supplier_accrued", order, f"c:{order}", [Entry(clearing, "supplier/_1/frozen", 1)]),
             Posting("fee_taken", order, f"f:{order}", [Entry(clearing, "platform/fee", 1_500)]),
             Posting(
                 "channel_cost",
@@ -70,9 +62,7 @@ def test_bean_check_accepts_the_file_and_its_balances_are_ours(tmp_path: Path) -
     text = file.read_text()
     assert '2026-11-20 * "payment_received" "O1"' in text
     assert '  key: "p:\\"O1\\"\\\\"' in text
-    assert (
-        "  Assets:Gateway:Sandbox  100.01 CNY\n  Liabilities:Order:O1:Clearing  -100.01 CNY" in text
-    )
+    assert "  Assets:Gateway:Sandbox  100.01 CNY\n  Liabilities:Order:O1:Clearing  -100.01 CNY" in text
     asserted = dict(re.findall(r"^2026-11-21 balance (\S+) (\S+) ~ 0 CNY$", text, re.MULTILINE))
     assert asserted == {
         "Assets:Gateway:Sandbox": "99.41",
@@ -91,9 +81,7 @@ def test_bean_check_refuses_the_file_when_a_balance_of_ours_is_wrong(tmp_path: P
     book_a_sale()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(
-            "UPDATE ledger_account SET credits_fen = credits_fen + 1 WHERE path = 'order/O1/clearing'"
-        )
+        cursor.execute("UPDATE ledger_account SET credits_fen = credits_fen + 1 WHERE path = 'order/O1/clearing'")
     file = tmp_path / "books.beancount"
     file.write_text("\n".join(beancount_lines()) + "\n")
 

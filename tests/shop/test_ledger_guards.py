@@ -47,9 +47,7 @@ def earn(amount_fen: int) -> None:
 
 
 def withdraw(number: str, amount_fen: int) -> Posting:
-    return Posting(
-        "withdrawal_started", number, f"w:{number}", [Entry(AVAILABLE, PAYING, amount_fen)]
-    )
+    return Posting("withdrawal_started", number, f"w:{number}", [Entry(AVAILABLE, PAYING, amount_fen)])
 
 
 TAMPERING = {
@@ -225,9 +223,7 @@ def test_auditors_read_the_audit_views_and_nothing_else() -> None:
             "SELECT journal_key, journal_kind, reference, debit, credit, amount_fen "
             "FROM audit.transfers WHERE journal_key = 's'"
         )
-        assert cursor.fetchall() == [
-            ("s", "commission_settled", "O1", chart.store_frozen("MEI001"), AVAILABLE, 1_000)
-        ]
+        assert cursor.fetchall() == [("s", "commission_settled", "O1", chart.store_frozen("MEI001"), AVAILABLE, 1_000)]
         refused("SELECT * FROM ledger_transfer")
         refused("DELETE FROM audit.transfers")
 
@@ -261,10 +257,7 @@ def test_racing_withdrawals_never_overspend_and_some_succeed(rounds: int) -> Non
     earn(1_000)
 
     results = race(
-        *(
-            lambda number=number: post_many(postings=[withdraw(f"W{number}", 300)], at=AT)
-            for number in range(8)
-        )
+        *(lambda number=number: post_many(postings=[withdraw(f"W{number}", 300)], at=AT) for number in range(8))
     )
 
     refusals = [result for result in results if isinstance(result, InsufficientFunds)]
@@ -349,9 +342,7 @@ def test_racing_reversals_reverse_once() -> None:
     with transaction.atomic():
         journal = post(kind="channel_cost", reference="O1", key="cost", entries=cost, at=AT)
 
-    results = race(
-        *(lambda key=key: reverse(journal=journal, key=f"undo{key}", at=AT) for key in range(4))
-    )
+    results = race(*(lambda key=key: reverse(journal=journal, key=f"undo{key}", at=AT) for key in range(4)))
 
     assert [type(result) for result in results].count(AlreadyReversed) == 3
     assert [type(result) for result in results].count(Journal) == 1

@@ -18,10 +18,7 @@ FARM, MEI, HONG = "FARM01", "MEI001", "HONG01"
 def book(*journals: tuple[JournalKind, list[Entry]]) -> None:
     """Post one step of the example."""
     step = Journal.objects.count()
-    postings = [
-        Posting(kind, ORDER, f"{step}:{number}", entries)
-        for number, (kind, entries) in enumerate(journals)
-    ]
+    postings = [Posting(kind, ORDER, f"{step}:{number}", entries) for number, (kind, entries) in enumerate(journals)]
     post_many(postings=postings, at=AT)
 
 

@@ -67,9 +67,7 @@ def _posting(**changes: object) -> Posting:
         (
             _posting(
                 kind="commission_settled",
-                entries=[
-                    Entry("store/A/frozen", "store/A/available", 5, credit_first="store/B/debt")
-                ],
+                entries=[Entry("store/A/frozen", "store/A/available", 5, credit_first="store/B/debt")],
             ),
             "entries",
         ),
@@ -121,9 +119,7 @@ def test_a_code_that_cannot_name_an_account(code: str) -> None:
         ("no_such_kind", "platform/fee", "order/O1/clearing", False),
     ],
 )
-def test_each_kind_moves_money_one_way(
-    kind: str, debit: str, credit: str, is_allowed: bool
-) -> None:
+def test_each_kind_moves_money_one_way(kind: str, debit: str, credit: str, is_allowed: bool) -> None:
     assert chart.allows(kind, debit, credit) is is_allowed
 
 

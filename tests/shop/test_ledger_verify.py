@@ -41,12 +41,8 @@ def sale(order: str, amount_fen: int, days_ago: int = 0) -> None:
     clearing = chart.clearing(order)
     post_many(
         postings=[
-            Posting(
-                "payment_received", order, f"p:{order}", [Entry(GATEWAY, clearing, amount_fen)]
-            ),
-            Posting(
-                "commission_accrued", order, f"c:{order}", [Entry(clearing, FROZEN, amount_fen)]
-            ),
+            Posting("payment_received", order, f"p:{order}", [Entry(GATEWAY, clearing, amount_fen)]),
+            Posting("commission_accrued", order, f"c:{order}", [Entry(clearing, FROZEN, amount_fen)]),
             Posting("commission_settled", order, f"s:{order}", [Entry(FROZEN, AVAILABLE, 10)]),
         ],
         at=noon(days_ago),
@@ -108,9 +104,7 @@ def test_balances_go_on_from_the_last_closing() -> None:
     three_days()
 
     assert list(
-        Closing.objects.filter(account__path=FROZEN)
-        .order_by("date")
-        .values_list("date", "debits_fen", "credits_fen")
+        Closing.objects.filter(account__path=FROZEN).order_by("date").values_list("date", "debits_fen", "credits_fen")
     ) == [(noon(4).date(), 20, 1_500), (noon(2).date(), 30, 1_700)]
     # Guarded accounts keep running sums instead.
     assert not Closing.objects.filter(account__path=AVAILABLE).exists()
@@ -156,9 +150,7 @@ def test_a_day_stays_open_while_an_older_transaction_may_still_join_it() -> None
 def test_the_task_closes_and_the_command_prints_digests() -> None:
     sale("O1", 1_000, days_ago=3)
     out = printed("close_day")
-    assert out == "".join(
-        f"{day.date}={day.digest}\n" for day in DailyDigest.objects.order_by("date")
-    )
+    assert out == "".join(f"{day.date}={day.digest}\n" for day in DailyDigest.objects.order_by("date"))
     assert out.startswith(f"{noon(3).date()}=")
     assert close_days_task() == 0
 
@@ -193,15 +185,19 @@ def test_the_command_is_content_with_good_books_and_not_with_bad() -> None:
 
 PLANTED = {
     "an amount of a closed day": (
-        ("UPDATE ledger_transfer SET amount_fen = 999 WHERE amount_fen = 1000 AND debit_id = "
-        "(SELECT id FROM ledger_account WHERE path = 'gateway/sandbox')"),
+        (
+            "UPDATE ledger_transfer SET amount_fen = 999 WHERE amount_fen = 1000 AND debit_id = "
+            "(SELECT id FROM ledger_account WHERE path = 'gateway/sandbox')"
+        ),
         {"running_sums", "closing", "digest", "below_zero"},
     ),
     "who got it": (
-        ("UPDATE ledger_transfer SET credit_id = "
-        "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/available') "
-        "WHERE amount_fen = 200 AND credit_id = "
-        "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/frozen')"),
+        (
+            "UPDATE ledger_transfer SET credit_id = "
+            "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/available') "
+            "WHERE amount_fen = 200 AND credit_id = "
+            "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/frozen')"
+        ),
         {"running_sums", "closing", "digest", "move_not_allowed"},
     ),
     "a transfer less": (
@@ -293,9 +289,7 @@ def test_a_rewritten_chain_is_found_by_a_digest_kept_outside() -> None:
     assert verify() == []
     # … but not with what was kept elsewhere.
     assert [finding.check for finding in verify(digests={first.date: kept})] == ["digest_outside"]
-    assert [finding.check for finding in verify(digests={date(2001, 1, 1): kept})] == [
-        "digest_outside"
-    ]
+    assert [finding.check for finding in verify(digests={date(2001, 1, 1): kept})] == ["digest_outside"]
     with pytest.raises(SystemExit):
         printed("verify_ledger", f"--digest={first.date}={kept}")
     with pytest.raises(CommandError):

@@ -9,8 +9,6 @@ from tests.stories.town import Town
 
 
 @pytest.fixture
-def town(
-    transactional_db: None, sandbox: SandboxControl, deliver_notices: Callable[..., list[int]]
-) -> Town:
+def town(transactional_db: None, sandbox: SandboxControl, deliver_notices: Callable[..., list[int]]) -> Town:
     """A town with its WeChat; the database is real and committed, as in life."""
     return Town(sandbox, deliver_notices)

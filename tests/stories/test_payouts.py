@@ -110,7 +110,5 @@ def test_a_distributor_who_leaves_keeps_what_she_earned_and_earns_no_more(town, 
     tea = world.product(world.yunling(), "云岭白茶")
     order = su.order((tea, 1), address=su.get("me/addresses/")[0]["number"], store=None)
     town.pay(su, order["number"])
-    assert (
-        audit("SELECT level, store FROM audit.commissions WHERE order_number = %s", order["number"]) == []
-    )
+    assert audit("SELECT level, store FROM audit.commissions WHERE order_number = %s", order["number"]) == []
     books_hold(earned, order["number"])

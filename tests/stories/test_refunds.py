@@ -63,17 +63,14 @@ def taken_out(town: Town) -> None:
 
 
 @pytest.mark.parametrize("moment", [nothing_yet, settled, taken_out], ids=lambda act: act.__name__)
-def test_one_of_three_then_the_rest(
-    town: Town, su: Phone, number: str, moment: Callable[[Town], None]
-) -> None:
+def test_one_of_three_then_the_rest(town: Town, su: Phone, number: str, moment: Callable[[Town], None]) -> None:
     ahe, lin = world.ahe(), world.lin()
     moment(town)
     had = balances(*_accounts(ahe.code))
 
     _give_back(town, su, number, 1)
     after_one = audit(
-        "SELECT level, amount_fen, clawed_back_fen FROM audit.commissions WHERE order_number = %s "
-        "ORDER BY level",
+        "SELECT level, amount_fen, clawed_back_fen FROM audit.commissions WHERE order_number = %s ORDER BY level",
         number,
     )
     assert after_one == [(1, LEVEL1, LEVEL1 - LEVEL1_KEPT), (2, LEVEL2, LEVEL2 - LEVEL2_KEPT)]
@@ -81,21 +78,16 @@ def test_one_of_three_then_the_rest(
 
     _give_back(town, su, number, 2)
     assert audit(
-        "SELECT level, clawed_back_fen, state FROM audit.commissions WHERE order_number = %s "
-        "ORDER BY level",
+        "SELECT level, clawed_back_fen, state FROM audit.commissions WHERE order_number = %s ORDER BY level",
         number,
     ) == [(1, LEVEL1, "clawed_back"), (2, LEVEL2, "clawed_back")]
     assert _net(ahe.code) == _net_of(had) - LEVEL1
     assert _net(lin.code) == 0
 
     # Su has everything back, the supplier and the platform keep nothing, nobody lost a fen.
-    assert audit(
-        "SELECT paid_fen, refunded_fen FROM audit.orders WHERE number = %s", number
-    ) == [(PAID, PAID)]
+    assert audit("SELECT paid_fen, refunded_fen FROM audit.orders WHERE number = %s", number) == [(PAID, PAID)]
     assert balances("platform/fee") == {"platform/fee": 0}
-    supplier = balances(
-        "supplier/yunling/frozen", "supplier/yunling/available", "supplier/yunling/debt"
-    )
+    supplier = balances("supplier/yunling/frozen", "supplier/yunling/available", "supplier/yunling/debt")
     assert set(supplier.values()) == {0}
     books_hold(number)
 

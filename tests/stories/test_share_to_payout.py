@@ -153,9 +153,7 @@ def test_two_suppliers_share_one_payment_and_are_settled_on_their_own(town, su, 
     # The silent customer is taken to have received the peaches; then their window closes too.
     town.days_pass(3)
     town.days_pass(8)
-    assert balances("supplier/yangshan/available") == {
-        "supplier/yangshan/available": PEACH_SUPPLIER + PEACH_FREIGHT
-    }
+    assert balances("supplier/yangshan/available") == {"supplier/yangshan/available": PEACH_SUPPLIER + PEACH_FREIGHT}
     transfers = audit(
         "SELECT journal_kind, sum(amount_fen) FROM audit.transfers WHERE reference = %s "
         "AND journal_kind IN ('payment_received', 'supplier_accrued') GROUP BY 1 ORDER BY 1",

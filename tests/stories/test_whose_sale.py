@@ -27,9 +27,7 @@ def buy(town: Town, phone: Phone, tea: Product) -> str:
 
 
 def earners(number: str) -> list[tuple[int, str]]:
-    return audit(
-        "SELECT level, store FROM audit.commissions WHERE order_number = %s ORDER BY level", number
-    )
+    return audit("SELECT level, store FROM audit.commissions WHERE order_number = %s ORDER BY level", number)
 
 
 def test_an_anonymous_visitor_keeps_link_and_cart_when_she_signs_in(town, tea):

@@ -14,9 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["beancount"], default="beancount")
-        parser.add_argument(
-            "--output", type=Path, help="The file to write; standard output without it."
-        )
+        parser.add_argument("--output", type=Path, help="The file to write; standard output without it.")
 
     def handle(self, *args: Any, output: Path | None, **options: Any) -> None:
         if output is None:

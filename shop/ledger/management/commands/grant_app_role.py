@@ -21,9 +21,7 @@ DOORS = ("ledger_post", "ledger_close_day", "ledger_day_digest")
 
 
 class Command(BaseCommand):
-    help = (
-        "Grant the app's database role (LINJIA_APP_ROLE) and linjia_auditor exactly their rights."
-    )
+    help = "Grant the app's database role (LINJIA_APP_ROLE) and linjia_auditor exactly their rights."
 
     def handle(self, *args: Any, **options: Any) -> None:
         app = settings.LINJIA_APP_ROLE
@@ -51,9 +49,7 @@ class Command(BaseCommand):
                     f"and let {role} be another, plain role."
                 )
             return True
-        cursor.execute(
-            "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
-        )
+        cursor.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
         (may_create,) = cursor.fetchone()
         if not may_create:
             self.stderr.write(f"There is no role {role}, and this user may not create it: skipped.")

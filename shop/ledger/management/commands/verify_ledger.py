@@ -37,8 +37,6 @@ class Command(BaseCommand):
         for finding in findings:
             self.stdout.write(f"{finding.check}: {finding.subject}: {finding.detail}")
         if findings:
-            self.stderr.write(
-                _("The books do not hold: %(count)s findings.") % {"count": len(findings)}
-            )
+            self.stderr.write(_("The books do not hold: %(count)s findings.") % {"count": len(findings)})
             sys.exit(1)
         self.stdout.write(_("The books hold."))
