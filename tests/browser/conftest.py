@@ -12,7 +12,9 @@ from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 FRONTEND = Path(settings.BASE_DIR) / "frontend"
-CHROMIUM = next((path for path in ("chromium", "chromium-browser", "google-chrome") if shutil.which(path)), "")
+CHROMIUM = os.environ.get("LINJIA_CHROMIUM", "") or next(
+    (path for path in ("chromium", "chromium-browser", "google-chrome") if shutil.which(path)), ""
+)
 PHONE, DESK = (390, 844), (1280, 800)
 PHONE_AGENT = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605 Mobile Safari/604"
 
