@@ -9,6 +9,7 @@ from django.utils import timezone
 from orders.demo import goods, payouts, people
 from orders.demo.story import Story
 from orders.lifecycle.models import Order
+from shop.catalogue.models import Product
 from shop.gateways.sandbox.client import SandboxControl
 from shop.work.sweep import run_due
 
@@ -39,6 +40,6 @@ class Command(BaseCommand):
             run_due(rounds_max=100)
             sandbox.pending_notices()
             sandbox.send_notices()
-            self.stdout.write(f"{len(products)} products, {len(stores)} stores, {orders} orders.")
+            self.stdout.write(f"{Product.objects.count()} products, {len(stores)} stores, {orders} orders.")
         for line in people.logins():
             self.stdout.write(line)
