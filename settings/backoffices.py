@@ -217,7 +217,6 @@ UNFOLD_SUPPLIER: dict[str, Any] = _COMMON | {
             {
                 "title": _("Every day"),
                 "items": [
-                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("supplier:index")},
                     _own("lifecycle", "supplierorder", _("Order desk"), "local_shipping"),
                     _own("aftersales", "aftersale", _("After-sales"), "assignment_return"),
                     _own("shipments", "shipment", _("Parcels"), "package_2"),

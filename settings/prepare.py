@@ -25,6 +25,7 @@ PYTHON = VENV / "bin" / "python"
 FRONTEND = PROJECT / "frontend"
 STAMPS = PROJECT / ".linjia" / "stamps"
 NODE_MAJOR_MIN = 20
+_NPM_PATIENCE = ("--fetch-retries=1", "--fetch-retry-mintimeout=2000")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -132,7 +133,7 @@ def _make_environment() -> None:
 def _install(requirements: Path) -> None:
     """By uv, which is many times faster; by pip where uv does not come through."""
     pip: list[str | Path] = [
-        PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2", "--require-hashes",
+        PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--require-hashes",
     ]  # fmt: skip
     uv = VENV / "bin" / "uv"
     if not uv.exists():
@@ -206,7 +207,9 @@ def front_end() -> None:
     lock = fingerprint([FRONTEND / "package.json", FRONTEND / "package-lock.json"])
     if not (FRONTEND / "node_modules").is_dir() or not is_stamped("npm", lock):
         with step("Installing front-end packages"):
-            problem = run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], env=env, folder=FRONTEND)
+            problem = run(
+                ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", *_NPM_PATIENCE], env=env, folder=FRONTEND
+            )
             if problem:
                 raise Trouble(f"Front-end packages cannot be installed: {problem}. Check the network and run again.")
         stamp("npm", lock)
