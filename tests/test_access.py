@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -13,36 +12,16 @@ from django.db import models, transaction
 from django.test import Client, RequestFactory
 
 from distributors.links.models import ShareLink
-from distributors.payouts import actions as payouts
-from shop.accounts.models import User
-from shop.catalogue.actions import create_product
-from shop.catalogue.rules import SkuDraft
 from shop.panel.site import supplier_site
-from tests import world
 from tests.asking import changed, fingerprint
-from tests.distributors import sellers
-from tests.orders import trade
-from tests.routes import (
-    CANARY,
-    GROUPS,
-    ROLES,
-    Access,
-    Route,
-    Rule,
-    Things,
-    access,
-    bought_by,
-    media_file,
-    routes,
-    token_of,
-)
+from tests.routes import GROUPS, ROLES, Access, Route, Rule, access, routes
+from tests.two_worlds import CANARY, RANDOM, Town, media_file
 
 pytestmark = pytest.mark.django_db
 
 # Where somebody is sent who may not enter here (yet).
 DOORS = ("/sign-in/", "/admin/login/", "/supplier/login/", "/dashboard/join/")
 REFUSED = (401, 403, 404)
-RANDOM = "ZZ00000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -61,132 +40,10 @@ def test_every_route_is_in_the_file_and_the_file_names_no_other(rules: Access) -
     assert not gone, "Take out of docs/access.toml, no such route is left:\n" + "\n".join(sorted(gone))
 
 
-# --- two worlds -----------------------------------------------------------------------------------
-
-
-class Town:
-    """Both worlds, and a browser and an API token for each role."""
-
-    def __init__(self) -> None:
-        self.tea = world.product(world.yunling(), "云岭白茶")
-        peaches = world.product(world.yangshan(), "阳山水蜜桃", supply_fen=0)
-        create_product(
-            supplier=world.yangshan(),
-            category=world.category(),
-            title=f"还没上架 {CANARY}",
-            skus=[SkuDraft(weight_g=500)],
-            option_names=[],
-            actor="supplier:yangshan",
-            at=world.now(),
-        )
-        world.rule()
-        self.ahe, self.bo = world.ahe(), world.store("陌 Mo", called="陌生小店")
-        staff = User.objects.create_superuser("13800000099", "staff-and-tea-8", name="客服")
-        people = {
-            "customer": world.customer("苏 Su"),
-            "distributor": self.ahe.distributor.user,
-            "supplier": world.person("云姐 Yun"),
-            "staff": staff,
-        }
-        self.own = {role: bought_by(user, self.tea) for role, user in people.items()}
-        self.own["anonymous"] = self.own["customer"]
-        self.foreign = bought_by(self.bo.distributor.user, peaches, secret=CANARY)
-        self._sell(self.own["distributor"], self.ahe, self.tea, secret="")
-        self._sell(self.foreign, self.bo, peaches, secret=CANARY)
-        self.browsers = {role: Client(raise_request_exception=False) for role in ROLES}
-        self.tokens = {role: token_of(user) for role, user in people.items()}
-        for role, user in people.items():
-            self.browsers[role].force_login(user)
-        self.media = media_file()
-        for role, browser in self.browsers.items():
-            # The first visit leaves a cookie, the second tells whose it is.
-            browser.get("/")
-            browser.get("/me/")
-            ask(self, role, "GET", "/api/v1/me/")
-
-    @staticmethod
-    def _sell(things: Things, store: Any, goods: Any, *, secret: str) -> None:
-        """Let a store own a pick, a link, a sale and a withdrawal."""
-        things.store, things.product = store, goods
-        world.own_price(store, goods, 9_800)
-        things.link = world.link(store, goods)
-        buyer = world.led_by(store, world.customer(f"买家 {secret}" if secret else "周 Zhou"))
-        things.sale = world.place(buyer, [(goods, 2, store)], note=secret)
-        trade.pay(things.sale)
-        trade.settle(trade.complete(things.sale))
-        sellers.payee(store, real_name=f"何禾 {secret}".strip())
-        things.withdrawal = payouts.request(store=store, amount_fen=100, now=world.now())
-
-    def values(self, route: Route, things: Things) -> dict[str, str]:
-        """Return what stands in a route's address when it is about these things."""
-        found = {}
-        for name in route.parameters:
-            value = self._value(route.pattern, name, things)
-            assert value is not None, f"tests/test_access.py: say what <{name}> of {route.pattern} is"
-            found[name] = str(value)
-        return found
-
-    def _value(self, pattern: str, name: str, things: Things) -> Any:
-        own_store = things.store or self.ahe
-        fixed: dict[str, Any] = {
-            "address": things.address,
-            "code": "tea" if pattern.startswith("c/") else own_store.code,
-            "kind": "payment",
-            "line": 1,
-            "part": things.part,
-            "path": self.media,
-            "payment": things.payment,
-            "product": (things.product or self.tea).number,
-            "rest": "nothing/",
-            "sku": world.sku_of(self.tea).number,
-            "token": (things.link or self.own["distributor"].link).token,
-        }
-        if name != "number":
-            return fixed.get(name)
-        named = {
-            "p/": self.tea.number,
-            "products/": self.tea.number,
-            "store/": own_store and (things.product or self.tea).number,
-            "me/addresses/": things.address,
-            "orders/": things.order_waiting.number if "pay" in pattern or "cancel" in pattern else things.order.number,
-            "after-sales/": things.case,
-            "aftersales/": things.case,
-            "dashboard/picks/": (things.product or self.tea).number,
-            "dashboard/withdrawals/": things.withdrawal and things.withdrawal.number,
-            "me/store/withdrawals/": things.withdrawal and things.withdrawal.number,
-            "dashboard/orders/": things.sale and things.sale.number,
-            "me/store/orders/": things.sale and things.sale.number,
-        }
-        below = pattern.removeprefix("api/v1/")
-        for prefix, value in named.items():
-            if below.startswith(prefix):
-                return value or RANDOM
-        return None
-
-
 @pytest.fixture
 def town(settings: Any) -> Iterator[Town]:
     yield Town()
     default_storage.delete(media_file())
-
-
-def ask(town: Town, role: str, method: str, url: str) -> Any:
-    """Send a request as a role does: with its token to the API, with its session to pages."""
-    # Cookies of before: what an answer sets (a new session at sign-out) is forgotten with it.
-    client = Client(raise_request_exception=False)
-    client.cookies = SimpleCookie(town.browsers[role].cookies.output(header="", sep=";"))
-    if url.startswith("/api/"):
-        client = Client(raise_request_exception=False)
-        token = {"Authorization": f"Bearer {town.tokens[role]}"} if role in town.tokens else {}
-        headers = {
-            **token,
-            "X-Visitor-Key": f"access-test-{role:.<12}".replace(".", "0"),
-            "Idempotency-Key": "access-test",
-        }
-        return client.generic(
-            method, url, "{}" if method != "GET" else "", content_type="application/json", headers=headers
-        )
-    return client.get(url) if method == "GET" else client.post(url)
 
 
 def is_refused(answer: Any) -> bool:
@@ -210,7 +67,7 @@ def answers_of(town: Town, role: str, route: Route, url: str) -> list[Any]:
     found = []
     for method in route.methods:
         with undone():
-            answer = ask(town, role, method, url)
+            answer = town.ask(role, method, url)
             text = b"".join(answer.streaming_content) if answer.streaming else answer.content
         assert answer.status_code != 500, f"{role} {method} {url}: {answer.status_code} {text[:300]!r}"
         if answer.status_code != 405:
@@ -283,7 +140,7 @@ def test_refusals_change_nothing(town: Town, rules: Access) -> None:
                 continue
             things = town.foreign if role in rule.may else town.own[role]
             for method in route.methods:
-                ask(town, role, method, route.url(town.values(route, things)))
+                town.ask(role, method, route.url(town.values(route, things)))
         if tables := changed(before):
             wrong.append(f"{route.pattern} wrote {tables} although it refused")
             before = fingerprint()
@@ -325,7 +182,7 @@ def test_only_its_own_people_enter_a_back_office(town: Town, rules: Access, pref
             if role == owner:
                 continue
             for method in ("GET", "POST"):
-                answer = ask(town, role, method, url)
+                answer = town.ask(role, method, url)
                 sent_away = answer.status_code in (301, 302, 303)
                 assert sent_away or answer.status_code in (*REFUSED, 405), (
                     f"{role} {method} {url}: {answer.status_code}"
@@ -346,13 +203,13 @@ def test_its_people_see_every_list_and_every_record(
     request.user = town.own[owner].user
     for model, model_admin in site._registry.items():
         base = f"/{prefix}{model._meta.app_label}/{model._meta.model_name}/"
-        answer = ask(town, owner, "GET", base)
+        answer = town.ask(owner, "GET", base)
         assert answer.status_code == 200, f"{base}: {answer.status_code}"
         if owner == "supplier":
             assert CANARY not in answer.content.decode(), f"{base} lists strangers' rows"
         mine = model_admin.get_queryset(request).order_by("pk").first()
         if mine is not None:
-            shown = ask(town, owner, "GET", f"{base}{mine.pk}/change/")
+            shown = town.ask(owner, "GET", f"{base}{mine.pk}/change/")
             assert shown.status_code == 200, f"{base}{mine.pk}/change/: {shown.status_code}"
 
 
@@ -371,7 +228,7 @@ def test_a_supplier_reaches_no_other_suppliers_rows(town: Town, rules: Access) -
             continue
         tried += 1
         for method in ("GET", "POST"):
-            answer = ask(town, "supplier", method, _address(route, theirs.pk))
+            answer = town.ask("supplier", method, _address(route, theirs.pk))
             assert answer.status_code in (*REFUSED, 301, 302, 405), f"{method} {route.pattern}: {answer.status_code}"
             assert CANARY not in answer.content.decode(errors="replace")
     assert changed(before) == []
@@ -402,7 +259,7 @@ def test_other_spellings_open_nothing(town: Town) -> None:
     for role in ROLES:
         for change in SPELLINGS:
             for base in (f"/api/v1/orders/{town.foreign.order.number}/", f"/orders/{town.foreign.order.number}/"):
-                answer = ask(town, role, "GET", change(base))
+                answer = town.ask(role, "GET", change(base))
                 assert is_refused(answer), f"{role} {change(base)}: {answer.status_code}"
                 assert CANARY not in answer.content.decode(errors="replace")
 

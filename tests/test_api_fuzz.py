@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 
 from tests import world
 from tests.asking import PROBLEM
-from tests.routes import token_of
+from tests.two_worlds import token_of
 
 pytestmark = pytest.mark.django_db
 

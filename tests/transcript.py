@@ -53,8 +53,10 @@ class Transcript:
         page = PAGE.read_text(encoding="utf-8")
         made = page
         for name, text in self._examples.items():
-            mark = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-            made = mark.sub(lambda found, text=text: found.group(1) + text + found.group(2), made)
+            mark = re.compile(rf"(<!-- {re.escape(name)} -->\n)(?:(?!<!-- ).)*(<!-- end -->)", re.DOTALL)
+            found = mark.search(made)
+            if found:
+                made = f"{made[: found.start()]}{found[1]}{text}\n{found[2]}{made[found.end() :]}"
         if WRITES:
             PAGE.write_text(made, encoding="utf-8")
         named = set(re.findall(r"<!-- (?!end)(.+?) -->", page))

@@ -1,0 +1,212 @@
+"""Two worlds to knock at every door with.
+
+World one belongs to the five people who knock: 苏 Su (a customer), 阿禾 Ahe (a distributor), 云姐 Yun (a
+supplier), a member of staff, and nobody. World two belongs to strangers, and each private text in it
+carries ``CANARY``: nobody of world one may ever read it.
+"""
+
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+
+from distributors.links.models import ShareLink
+from distributors.payouts import actions as payouts
+from distributors.payouts.models import Withdrawal
+from distributors.stores.models import Store
+from orders.checkout import cart
+from orders.flow import aftersale
+from orders.lifecycle.models import Order
+from shop.accounts.actions import issue_tokens
+from shop.accounts.models import User
+from shop.catalogue.actions import create_product
+from shop.catalogue.models import Product
+from shop.catalogue.rules import SkuDraft
+from tests import world
+from tests.distributors import sellers
+from tests.orders import trade
+from tests.routes import ROLES, Route
+
+CANARY = "canary-7f3a"
+RANDOM = "ZZ00000000000000"
+
+
+@dataclass
+class Things:
+    """What one person of a world owns, by what it is called in addresses."""
+
+    user: User
+    order: Order
+    order_waiting: Order
+    part: str
+    payment: str
+    case: str
+    address: str
+    store: Store | None = None
+    product: Product | None = None
+    link: ShareLink | None = None
+    withdrawal: Withdrawal | None = None
+    sale: Order | None = None
+
+
+def media_file() -> str:
+    """Return the name of a picture that anybody may see."""
+    name = "products/access-test.txt"
+    if not default_storage.exists(name):
+        default_storage.save(name, ContentFile(b"picture"))
+    return name
+
+
+def bought_by(user: User, tea: Product, *, secret: str = "") -> Things:
+    """Let a person own one of everything that a customer owns."""
+    address = world.address(user, detail=f"灵隐路 1 号 {secret}")
+    waiting = world.place(user, [(tea, 1)], note=secret)
+    order = world.place(user, [(tea, 2)], note=secret)
+    trade.pay(order)
+    trade.ship(order)
+    (part,) = trade.parts(order)
+    case = aftersale.open_aftersale(
+        user=user,
+        order_number=order.number,
+        line=1,
+        kind="refund_only",
+        reason="other",
+        quantity=1,
+        text=secret,
+        now=world.now(),
+    )
+    payment = trade.start(waiting, kind="native")
+    cart.put_in(
+        owner=cart.CartOwner(user=user),
+        sku_number=world.sku_of(tea).number,
+        quantity=1,
+        store_code="",
+        now=world.now(),
+    )
+    return Things(user, order, waiting, part.number, payment.number, case.number, address.number)
+
+
+def token_of(user: User) -> str:
+    """Return an access token of a person."""
+    return issue_tokens(user=user, device="access test", now=world.now()).access
+
+
+class Town:
+    """Both worlds, and a browser and an API token for each role."""
+
+    def __init__(self) -> None:
+        self.tea = world.product(world.yunling(), "云岭白茶")
+        peaches = world.product(world.yangshan(), "阳山水蜜桃", supply_fen=0)
+        create_product(
+            supplier=world.yangshan(),
+            category=world.category(),
+            title=f"还没上架 {CANARY}",
+            skus=[SkuDraft(weight_g=500)],
+            option_names=[],
+            actor="supplier:yangshan",
+            at=world.now(),
+        )
+        world.rule()
+        self.ahe, self.bo = world.ahe(), world.store("陌 Mo", called="陌生小店")
+        staff = User.objects.create_superuser("13800000099", "staff-and-tea-8", name="客服")
+        people = {
+            "customer": world.customer("苏 Su"),
+            "distributor": self.ahe.distributor.user,
+            "supplier": world.person("云姐 Yun"),
+            "staff": staff,
+        }
+        self.own = {role: bought_by(user, self.tea) for role, user in people.items()}
+        self.own["anonymous"] = self.own["customer"]
+        self.foreign = bought_by(self.bo.distributor.user, peaches, secret=CANARY)
+        self._sell(self.own["distributor"], self.ahe, self.tea, secret="")
+        self._sell(self.foreign, self.bo, peaches, secret=CANARY)
+        self.browsers = {role: Client(raise_request_exception=False) for role in ROLES}
+        self.tokens = {role: token_of(user) for role, user in people.items()}
+        for role, user in people.items():
+            self.browsers[role].force_login(user)
+        self.media = media_file()
+        for role, browser in self.browsers.items():
+            # The first visit leaves a cookie, the second tells whose it is.
+            browser.get("/")
+            browser.get("/me/")
+            self.ask(role, "GET", "/api/v1/me/")
+
+    @staticmethod
+    def _sell(things: Things, store: Any, goods: Any, *, secret: str) -> None:
+        """Let a store own a pick, a link, a sale and a withdrawal."""
+        things.store, things.product = store, goods
+        world.own_price(store, goods, 9_800)
+        things.link = world.link(store, goods)
+        buyer = world.led_by(store, world.customer(f"买家 {secret}" if secret else "周 Zhou"))
+        things.sale = world.place(buyer, [(goods, 2, store)], note=secret)
+        trade.pay(things.sale)
+        trade.settle(trade.complete(things.sale))
+        sellers.payee(store, real_name=f"何禾 {secret}".strip())
+        things.withdrawal = payouts.request(store=store, amount_fen=100, now=world.now())
+
+    def values(self, route: Route, things: Things) -> dict[str, str]:
+        """Return what stands in a route's address when it is about these things."""
+        found = {}
+        for name in route.parameters:
+            value = self._value(route.pattern, name, things)
+            assert value is not None, f"tests/test_access.py: say what <{name}> of {route.pattern} is"
+            found[name] = str(value)
+        return found
+
+    def _value(self, pattern: str, name: str, things: Things) -> Any:
+        own_store = things.store or self.ahe
+        fixed: dict[str, Any] = {
+            "address": things.address,
+            "code": "tea" if pattern.startswith("c/") else own_store.code,
+            "kind": "payment",
+            "line": 1,
+            "part": things.part,
+            "path": self.media,
+            "payment": things.payment,
+            "product": (things.product or self.tea).number,
+            "rest": "nothing/",
+            "sku": world.sku_of(self.tea).number,
+            "token": (things.link or self.own["distributor"].link).token,
+        }
+        if name != "number":
+            return fixed.get(name)
+        named = {
+            "p/": self.tea.number,
+            "products/": self.tea.number,
+            "store/": own_store and (things.product or self.tea).number,
+            "me/addresses/": things.address,
+            "orders/": things.order_waiting.number if "pay" in pattern or "cancel" in pattern else things.order.number,
+            "after-sales/": things.case,
+            "aftersales/": things.case,
+            "dashboard/picks/": (things.product or self.tea).number,
+            "dashboard/withdrawals/": things.withdrawal and things.withdrawal.number,
+            "me/store/withdrawals/": things.withdrawal and things.withdrawal.number,
+            "dashboard/orders/": things.sale and things.sale.number,
+            "me/store/orders/": things.sale and things.sale.number,
+        }
+        below = pattern.removeprefix("api/v1/")
+        for prefix, value in named.items():
+            if below.startswith(prefix):
+                return value or RANDOM
+        return None
+
+    def ask(self, role: str, method: str, url: str) -> Any:
+        """Send a request as a role does: with its token to the API, with its session to pages."""
+        # Cookies of before: what an answer sets (a new session at sign-out) is forgotten with it.
+        client = Client(raise_request_exception=False)
+        client.cookies = SimpleCookie(self.browsers[role].cookies.output(header="", sep=";"))
+        if url.startswith("/api/"):
+            client = Client(raise_request_exception=False)
+            token = {"Authorization": f"Bearer {self.tokens[role]}"} if role in self.tokens else {}
+            headers = {
+                **token,
+                "X-Visitor-Key": f"access-test-{role:.<12}".replace(".", "0"),
+                "Idempotency-Key": "access-test",
+            }
+            return client.generic(
+                method, url, "{}" if method != "GET" else "", content_type="application/json", headers=headers
+            )
+        return client.get(url) if method == "GET" else client.post(url)
