@@ -1,11 +1,14 @@
 """Every refusal of the API is one kind of answer, and a refused request writes nothing."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.db import OperationalError
+from django.test import Client
 
 from shop.accounts.models import AccessToken
 from shop.gateways.contract import GatewayUnknown
@@ -302,3 +305,19 @@ def test_addresses_are_kept_changed_and_removed(su: Caller) -> None:
     assert (changed_one["detail"], changed_one["number"]) == ("断桥 3 号", second)
     assert su.delete(f"me/addresses/{second}/").status_code == 204
     assert [(row["number"], row["is_default"]) for row in told(su.get("me/addresses/"))] == [(first, True)]
+
+
+def test_the_reading_page_asks_nobody_else() -> None:
+    """Page, script and style come from us, and the policy allows no other place."""
+    page = Client().get("/api/v1/docs/")
+    html = page.content.decode()
+    sources = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert sources and not [source for source in sources if "//" in source]
+    assert "://" not in page["Content-Security-Policy"]
+    script = next(source for source in sources if "script" in source and "static" not in source)
+    told_script = Client().get(script.replace("&amp;", "&"))
+    assert told_script.status_code == 200 and "javascript" in told_script["Content-Type"]
+    for source in sources:
+        if source.startswith("/static/"):
+            assert finders.find(source.removeprefix("/static/")), source
+    assert Client().get("/api/v1/schema/").status_code == 200
