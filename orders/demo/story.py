@@ -1,4 +1,4 @@
-"""Ninety days of the neighbourhood, in the order of time, through the actions real people use.
+"""The days of the neighbourhood, in the order of time, through the actions real people use.
 
 Every moment is passed in, so nothing here turns a clock; the sandbox WeChat is told the moment too,
 so that its book agrees with ours.
@@ -35,7 +35,6 @@ from shop.base.numbers import new_number, token_hash
 from shop.catalogue.models import Product, Sku
 from shop.gateways.sandbox.client import SandboxControl
 
-DAYS = 90
 ORDERS_PER_DAY = (1, 1, 1, 2, 2)
 CARRIERS = ("顺丰速运", "中通快递", "京东物流", "圆通速递")
 BATCH = 2_000
@@ -51,8 +50,17 @@ class _Moment:
 class Story:
     """Plays the days one after the other. The same seed plays the same story."""
 
-    def __init__(self, *, sandbox: SandboxControl, stores: list[Store], products: list[Product], now: datetime) -> None:
-        self.sandbox, self.stores, self.products, self.now = sandbox, stores, products, now
+    def __init__(
+        self,
+        *,
+        sandbox: SandboxControl,
+        stores: list[Store],
+        products: list[Product],
+        days: int,
+        now: datetime,
+    ) -> None:
+        self.sandbox, self.stores, self.products = sandbox, stores, products
+        self.days, self.now = days, now
         self.random = Random(20_260_401)  # noqa: S311 - a story, not a secret
         self.moments: list[_Moment] = []
         self.order_of_moments = itertools.count()
@@ -73,8 +81,8 @@ class Story:
         heapq.heappush(self.moments, _Moment(at, next(self.order_of_moments), act))
 
     def _plan(self) -> None:
-        first = self.now - timedelta(days=DAYS)
-        for day in range(DAYS):
+        first = self.now - timedelta(days=self.days)
+        for day in range(self.days):
             morning = first + timedelta(days=day)
             self.at(morning, self._visits)
             for _number in range(self.random.choice(ORDERS_PER_DAY)):

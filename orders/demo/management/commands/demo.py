@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from orders.demo import goods, payouts, people
@@ -17,9 +17,14 @@ from shop.work.sweep import run_due
 class Command(BaseCommand):
     help = "Load the demo once; running it again adds what is missing and plays nothing twice."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--days", type=int, default=90, help="how many days of trade to play (90)")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LINJIA_SANDBOX:
             raise CommandError("The demo pays with the sandbox WeChat; it does not run without it.")
+        if not 1 <= options["days"] <= 365:
+            raise CommandError("Play 1 to 365 days.")
         now = timezone.now()
         sandbox = SandboxControl(settings.LINJIA_SANDBOX_URL)
         people.make_staff()
@@ -32,7 +37,7 @@ class Command(BaseCommand):
         else:
             # The story's notices would be months old when they arrive; it asks for each payment itself.
             sandbox.queue_notices()
-            story = Story(sandbox=sandbox, stores=stores, products=products, now=now)
+            story = Story(sandbox=sandbox, stores=stores, products=products, days=options["days"], now=now)
             payouts.plan(story)
             orders = story.play()
             payouts.settle_statements(now)
