@@ -14,8 +14,8 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
-from prometheus_client.metrics_core import Metric
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
 from shop.work.models import Due, DueState
@@ -111,18 +111,29 @@ class _OfThisProcess:
         return REGISTRY.collect()
 
 
+class _OfDatabase:
+    """What the database says at this moment; the same whichever process is asked."""
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "linjia_due_oldest_seconds", "How long the oldest open work has been due.", value=_oldest_due_seconds()
+        )
+        yield GaugeMetricFamily(
+            "linjia_due_parked",
+            "Work set aside for a person to look at.",
+            value=Due.objects.filter(state=DueState.PARKED).count(),
+        )
+
+
 def _numbers() -> CollectorRegistry:
-    """Counters of all processes, and what the database says at this moment."""
+    """Counters of all processes, and what the database says."""
     registry = CollectorRegistry()
     # Each process counts for itself; without a folder that joins them there is this process alone.
     if settings.LINJIA_METRICS_FOLDER:
         multiprocess.MultiProcessCollector(registry, path=settings.LINJIA_METRICS_FOLDER)  # type: ignore[no-untyped-call]
     else:
         registry.register(_OfThisProcess())
-    oldest = Gauge("linjia_due_oldest_seconds", "How long the oldest open work has been due.", registry=registry)
-    oldest.set(_oldest_due_seconds())
-    parked = Gauge("linjia_due_parked", "Work set aside for a person to look at.", registry=registry)
-    parked.set(Due.objects.filter(state=DueState.PARKED).count())
+    registry.register(_OfDatabase())
     return registry
 
 
