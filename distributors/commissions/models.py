@@ -34,7 +34,7 @@ class CommissionRule(models.Model):
         # The platform's own share may shrink to nothing; what still does not fit is cut at the order.
         PLATFORM = "platform", _("platform")
 
-    number = models.CharField(max_length=20, unique=True, default=new_rule_number)
+    number = models.CharField(_("number"), max_length=20, unique=True, default=new_rule_number)
     scope = models.CharField(_("scope"), max_length=10, choices=Scope)
     # The public number or code of what the scope names; empty for everything.
     scope_key = models.CharField(_("scope key"), max_length=40, blank=True)
@@ -43,11 +43,13 @@ class CommissionRule(models.Model):
     funding = models.CharField(_("funding"), max_length=10, choices=Funding, default=Funding.MARGIN)
     # 1, 2, 3 … for rules that supersede one another.
     version = models.PositiveIntegerField(_("version"), default=1)
-    supersedes = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="superseded_by")
+    supersedes = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="superseded_by", verbose_name=_("replaces")
+    )
     effective_from = models.DateTimeField(_("effective from"))
     effective_until = models.DateTimeField(_("effective until"), null=True, blank=True)
     created_by = models.CharField(_("created by"), max_length=64, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("commission rule")
@@ -79,7 +81,7 @@ class Commission(models.Model):
     order_number = models.CharField(_("order"), max_length=32)
     line = models.PositiveSmallIntegerField(_("line"))
     level = models.PositiveSmallIntegerField(_("level"))
-    store = models.ForeignKey(Store, models.PROTECT, related_name="commissions")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="commissions", verbose_name=_("store"))
     base_fen = models.BigIntegerField(_("base (fen)"))
     rate_bp = models.PositiveIntegerField(_("rate (bp)"))
     amount_fen = models.BigIntegerField(_("amount (fen)"))

@@ -20,14 +20,16 @@ class ShareLink(models.Model):
     class Channel(models.TextChoices):
         LINK = "link", _("link")
         POSTER = "poster", _("poster")
-        GROUP = "group", _("group")
+        GROUP = "group", _("WeChat group")
         MOMENTS = "moments", _("Moments")
         LIVE = "live", _("live room")
 
     token = models.CharField(_("token"), max_length=16, unique=True, default=new_token)
-    store = models.ForeignKey(Store, models.PROTECT, related_name="share_links")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="share_links", verbose_name=_("store"))
     target = models.CharField(_("target"), max_length=8, choices=Target)
-    product = models.ForeignKey(Product, models.PROTECT, null=True, blank=True, related_name="+")
+    product = models.ForeignKey(
+        Product, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("product")
+    )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.LINK)
     label = models.CharField(_("label"), max_length=40, blank=True)
     created_at = models.DateTimeField(_("created at"))
@@ -93,9 +95,13 @@ class Touch(models.Model):
 class Bond(models.Model):
     """A customer belongs to a store for a while: by account, or by visitor until she signs in."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="bonds")
-    visitor = models.ForeignKey(Visitor, models.CASCADE, null=True, blank=True, related_name="bonds")
-    store = models.ForeignKey(Store, models.PROTECT, related_name="bonds")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="bonds", verbose_name=_("person")
+    )
+    visitor = models.ForeignKey(
+        Visitor, models.CASCADE, null=True, blank=True, related_name="bonds", verbose_name=_("visitor")
+    )
+    store = models.ForeignKey(Store, models.PROTECT, related_name="bonds", verbose_name=_("store"))
     started_at = models.DateTimeField(_("started at"))
     # Until then another store's link does not move the customer.
     protected_until = models.DateTimeField(_("protected until"))

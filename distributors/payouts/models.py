@@ -19,7 +19,9 @@ class PayoutAccount(models.Model):
     class Channel(models.TextChoices):
         WECHAT = "wechat", _("WeChat change")
 
-    distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="payout_account")
+    distributor = models.OneToOneField(
+        Distributor, models.PROTECT, related_name="payout_account", verbose_name=_("distributor")
+    )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.WECHAT)
     openid = models.CharField(_("openid"), max_length=64)
     real_name = models.CharField(_("real name"), max_length=40)
@@ -41,8 +43,8 @@ class Withdrawal(models.Model):
 
     lifecycle = WITHDRAWAL
 
-    number = models.CharField(max_length=32, unique=True, default=new_withdrawal_number)
-    store = models.ForeignKey(Store, models.PROTECT, related_name="withdrawals")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_withdrawal_number)
+    store = models.ForeignKey(Store, models.PROTECT, related_name="withdrawals", verbose_name=_("store"))
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     tax_fen = models.BigIntegerField(_("tax withheld (fen)"), default=0)
     state = models.CharField(_("state"), max_length=16, choices=WithdrawalState, default=WithdrawalState.REQUESTED)

@@ -13,8 +13,10 @@ class Referral(models.Model):
     Recruiting earns nothing. The referrer's level 2 share comes from a real sale only.
     """
 
-    distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="referral", primary_key=True)
-    referrer = models.ForeignKey(Distributor, models.PROTECT, related_name="recruits")
+    distributor = models.OneToOneField(
+        Distributor, models.PROTECT, related_name="referral", primary_key=True, verbose_name=_("distributor")
+    )
+    referrer = models.ForeignKey(Distributor, models.PROTECT, related_name="recruits", verbose_name=_("referrer"))
     bound_at = models.DateTimeField(_("bound at"))
     reason = models.CharField(_("reason"), max_length=120, blank=True)
 

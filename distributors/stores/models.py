@@ -24,8 +24,10 @@ class Distributor(models.Model):
 
     lifecycle = DISTRIBUTOR
 
-    number = models.CharField(max_length=20, unique=True, default=new_distributor_number)
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="distributor")
+    number = models.CharField(_("number"), max_length=20, unique=True, default=new_distributor_number)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="distributor", verbose_name=_("person")
+    )
     state = models.CharField(_("state"), max_length=12, choices=DistributorState, default=DistributorState.APPLIED)
     # Grade depends on one's own settled sales only, never on recruits or their sales.
     grade = models.CharField(_("grade"), max_length=16, default="standard")
@@ -49,11 +51,11 @@ class Store(models.Model):
     """The place a distributor's customers come to."""
 
     code = models.CharField(_("code"), max_length=24, unique=True, default=new_store_code)
-    distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="store")
+    distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="store", verbose_name=_("distributor"))
     name = models.CharField(_("name"), max_length=40)
     announcement = models.CharField(_("announcement"), max_length=200, blank=True)
     portrait = models.ImageField(_("portrait"), upload_to="stores/", blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("store")
@@ -86,8 +88,8 @@ class Listing(models.Model):
 class ListingPrice(models.Model):
     """A store's own price of one SKU, in fen, inside the supplier's floor and ceiling."""
 
-    listing = models.ForeignKey(Listing, models.CASCADE, related_name="prices")
-    sku = models.ForeignKey(Sku, models.CASCADE, related_name="+")
+    listing = models.ForeignKey(Listing, models.CASCADE, related_name="prices", verbose_name=_("pick"))
+    sku = models.ForeignKey(Sku, models.CASCADE, related_name="+", verbose_name=_("SKU"))
     retail_fen = models.BigIntegerField(_("retail price (fen)"))
 
     class Meta:

@@ -31,10 +31,12 @@ class AfterSale(models.Model):
 
     lifecycle = AFTER_SALE
 
-    number = models.CharField(max_length=32, unique=True, default=new_aftersale_number)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="aftersales")
-    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, related_name="aftersales")
-    order_line = models.ForeignKey(OrderLine, models.PROTECT, related_name="aftersales")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_aftersale_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="aftersales", verbose_name=_("order"))
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, related_name="aftersales", verbose_name=_("supplier order")
+    )
+    order_line = models.ForeignKey(OrderLine, models.PROTECT, related_name="aftersales", verbose_name=_("order line"))
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason)
     quantity = models.PositiveIntegerField(_("quantity"))

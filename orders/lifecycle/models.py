@@ -30,8 +30,8 @@ class Order(models.Model):
 
     lifecycle = ORDER
 
-    number = models.CharField(max_length=32, unique=True, default=new_order_number)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_order_number)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", verbose_name=_("person"))
     state = models.CharField(_("state"), max_length=12, choices=OrderState, default=OrderState.PLACED)
     goods_fen = models.BigIntegerField(_("goods (fen)"))
     discount_fen = models.BigIntegerField(_("discount (fen)"), default=0)
@@ -78,9 +78,9 @@ class SupplierOrder(models.Model):
 
     lifecycle = SUPPLIER_ORDER
 
-    number = models.CharField(max_length=32, unique=True, default=new_supplier_order_number)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="supplier_orders")
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="supplier_orders")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_supplier_order_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="supplier_orders", verbose_name=_("order"))
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="supplier_orders", verbose_name=_("supplier"))
     state = models.CharField(_("state"), max_length=12, choices=SupplierOrderState, default=SupplierOrderState.WAITING)
     goods_fen = models.BigIntegerField(_("goods (fen)"))
     discount_fen = models.BigIntegerField(_("discount (fen)"), default=0)

@@ -23,14 +23,14 @@ class Payment(models.Model):
 
     lifecycle = PAYMENT
 
-    number = models.CharField(max_length=32, unique=True, default=new_payment_number)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="payments")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_payment_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="payments", verbose_name=_("order"))
     gateway = models.CharField(_("gateway"), max_length=16)
     kind = models.CharField(_("kind"), max_length=8)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     state = models.CharField(_("state"), max_length=10, choices=PaymentState, default=PaymentState.STARTED)
     # True once its money paid the order; a second or late payment never is, and is sent back.
-    is_applied = models.BooleanField(_("applied"), default=False)
+    is_applied = models.BooleanField(_("booked to the order"), default=False)
     prepay_id = models.CharField(max_length=128, blank=True)
     code_url = models.CharField(max_length=200, blank=True)
     client_params = models.JSONField(default=dict, blank=True)
@@ -89,10 +89,12 @@ class Refund(models.Model):
 
     lifecycle = REFUND
 
-    number = models.CharField(max_length=32, unique=True, default=new_refund_number)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
-    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
-    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, null=True, blank=True, related_name="refunds")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_refund_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds", verbose_name=_("order"))
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", verbose_name=_("payment"))
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, null=True, blank=True, related_name="refunds", verbose_name=_("supplier order")
+    )
     cause = models.CharField(_("cause"), max_length=16, choices=Cause)
     reason = models.CharField(_("reason"), max_length=120, blank=True)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
@@ -155,7 +157,7 @@ class GatewayNotice(models.Model):
     state = models.CharField(_("state"), max_length=24)
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     raw = models.JSONField(_("content"))
-    received_at = models.DateTimeField(_("received at"))
+    received_at = models.DateTimeField(_("arrived at"))
     outcome = models.CharField(_("outcome"), max_length=40, blank=True)
 
     class Meta:

@@ -41,7 +41,7 @@ def _failed(request: HttpRequest, row: SupplierPayout, data: dict[str, Any]) -> 
 
 @admin.register(Statement)
 class StatementAdmin(ReadOnly, Acting, ModelAdmin):
-    list_display = ("number", "supplier", "from_date", "until_date", "state", yuan("closing_fen", _("closing")))
+    list_display = ("number", "supplier", "from_date", "until_date", "state", yuan("closing_fen", _("closing balance")))
     list_filter = ("state",)
     search_fields = ("number", "supplier__name")
     list_select_related = ("supplier",)

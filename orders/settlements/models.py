@@ -30,8 +30,8 @@ class Statement(models.Model):
 
     lifecycle = STATEMENT
 
-    number = models.CharField(max_length=32, unique=True, default=new_statement_number)
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="statements")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_statement_number)
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="statements", verbose_name=_("supplier"))
     from_date = models.DateField(_("from"))
     until_date = models.DateField(_("until"))
     state = models.CharField(_("state"), max_length=10, choices=StatementState, default=StatementState.OPEN)
@@ -69,10 +69,14 @@ class Earning(models.Model):
 
     lifecycle = EARNING
 
-    order = models.ForeignKey(Order, models.PROTECT, related_name="earnings")
-    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, related_name="earnings")
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="earnings")
-    order_line = models.ForeignKey(OrderLine, models.PROTECT, null=True, blank=True, related_name="earnings")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="earnings", verbose_name=_("order"))
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, related_name="earnings", verbose_name=_("supplier order")
+    )
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="earnings", verbose_name=_("supplier"))
+    order_line = models.ForeignKey(
+        OrderLine, models.PROTECT, null=True, blank=True, related_name="earnings", verbose_name=_("order line")
+    )
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     deducted_fen = models.BigIntegerField(_("deducted (fen)"), default=0)
     state = models.CharField(_("state"), max_length=10, choices=EarningState, default=EarningState.FROZEN)
@@ -134,9 +138,9 @@ class SupplierPayout(models.Model):
 
     lifecycle = SUPPLIER_PAYOUT
 
-    number = models.CharField(max_length=32, unique=True, default=new_payout_number)
-    statement = models.ForeignKey(Statement, models.PROTECT, related_name="payouts")
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="payouts")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_payout_number)
+    statement = models.ForeignKey(Statement, models.PROTECT, related_name="payouts", verbose_name=_("statement"))
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="payouts", verbose_name=_("supplier"))
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     state = models.CharField(
         _("state"), max_length=10, choices=SupplierPayoutState, default=SupplierPayoutState.STARTED

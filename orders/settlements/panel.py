@@ -33,7 +33,7 @@ SUMS = (
     yuan("settled_fen", _("settled")),
     yuan("deducted_fen", _("deducted")),
     yuan("paid_fen", _("paid out")),
-    yuan("closing_fen", _("closing")),
+    yuan("closing_fen", _("closing balance")),
 )
 
 

@@ -15,9 +15,11 @@ def new_shipment_number() -> str:
 class Shipment(models.Model):
     """One parcel of one supplier order."""
 
-    number = models.CharField(max_length=32, unique=True, default=new_shipment_number)
-    order = models.ForeignKey(Order, models.PROTECT, related_name="shipments")
-    supplier_order = models.ForeignKey(SupplierOrder, models.PROTECT, related_name="shipments")
+    number = models.CharField(_("number"), max_length=32, unique=True, default=new_shipment_number)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="shipments", verbose_name=_("order"))
+    supplier_order = models.ForeignKey(
+        SupplierOrder, models.PROTECT, related_name="shipments", verbose_name=_("supplier order")
+    )
     carrier = models.CharField(_("carrier"), max_length=40)
     tracking_number = models.CharField(_("tracking number"), max_length=40)
     shipped_at = models.DateTimeField(_("shipped at"))

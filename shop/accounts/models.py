@@ -33,7 +33,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in by phone; may be customer, distributor, supplier's member and staff at once."""
 
-    number = models.CharField(max_length=20, unique=True, default=new_user_number, editable=False)
+    number = models.CharField(_("number"), max_length=20, unique=True, default=new_user_number, editable=False)
     # Null for a person who so far only came through WeChat.
     phone = models.CharField(_("phone"), max_length=20, unique=True, null=True, blank=True)
     name = models.CharField(_("name"), max_length=40, blank=True)

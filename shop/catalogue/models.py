@@ -33,7 +33,9 @@ class Category(models.Model):
     """A shelf. Three levels at most."""
 
     code = models.SlugField(_("code"), max_length=40, unique=True)
-    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent")
+    )
     name = models.CharField(_("name"), max_length=40)
     name_en = models.CharField(_("English name"), max_length=40, blank=True)
     icon = models.CharField(_("icon"), max_length=40, blank=True)
@@ -57,9 +59,9 @@ class Product(models.Model):
 
     lifecycle = PRODUCT
 
-    number = models.CharField(max_length=16, unique=True, default=new_product_number, editable=False)
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="products")
-    category = models.ForeignKey(Category, models.PROTECT, related_name="products")
+    number = models.CharField(_("number"), max_length=16, unique=True, default=new_product_number, editable=False)
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="products", verbose_name=_("supplier"))
+    category = models.ForeignKey(Category, models.PROTECT, related_name="products", verbose_name=_("category"))
     # The supplier's own key for the product; a repeated import finds the product by it.
     handle = models.CharField(_("handle"), max_length=120)
     title = models.CharField(_("title"), max_length=120)
@@ -71,18 +73,18 @@ class Product(models.Model):
     option_names = models.JSONField(_("option names"), default=list, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=ProductState, default=ProductState.DRAFT)
     # The lowest retail price of the active SKUs; a trigger beside the prices keeps it. 0: no price.
-    min_retail_fen = models.BigIntegerField(default=0, editable=False)
+    min_retail_fen = models.BigIntegerField(_("lowest price (fen)"), default=0, editable=False)
     # Pieces sold and not returned; counted by stock.tasks, so it may be a minute late.
-    sold_count = models.PositiveIntegerField(default=0, editable=False)
+    sold_count = models.PositiveIntegerField(_("sold"), default=0, editable=False)
     # Words and pairs of characters, separated by spaces; see catalogue.rules.index_text.
     search_text = models.TextField(blank=True, editable=False)
     # When it first came on sale.
-    on_sale_at = models.DateTimeField(null=True, blank=True, editable=False)
+    on_sale_at = models.DateTimeField(_("on sale at"), null=True, blank=True, editable=False)
     # Counts the changes of what customers read; goes on sale only as somebody has reviewed it.
     version = models.PositiveIntegerField(default=1, editable=False)
     reviewed_version = models.PositiveIntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
         verbose_name = _("product")
@@ -105,10 +107,10 @@ class Product(models.Model):
 class Sku(models.Model):
     """One buyable combination of a product's options."""
 
-    number = models.CharField(max_length=16, unique=True, default=new_sku_number, editable=False)
-    product = models.ForeignKey(Product, models.CASCADE, related_name="skus")
+    number = models.CharField(_("number"), max_length=16, unique=True, default=new_sku_number, editable=False)
+    product = models.ForeignKey(Product, models.CASCADE, related_name="skus", verbose_name=_("product"))
     # Copied from the product so that the database can keep a supplier's own codes unique.
-    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="+")
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="+", verbose_name=_("supplier"))
     code = models.CharField(_("supplier's SKU code"), max_length=80, blank=True)
     option_values = models.JSONField(_("option values"), default=list, blank=True)
     weight_g = models.PositiveIntegerField(_("weight (g)"), default=0)

@@ -15,7 +15,7 @@ class FreightTemplate(models.Model):
         PIECE = "piece", _("by piece")
         WEIGHT = "weight", _("by weight")
 
-    supplier = models.ForeignKey(Supplier, models.CASCADE, related_name="freight_templates")
+    supplier = models.ForeignKey(Supplier, models.CASCADE, related_name="freight_templates", verbose_name=_("supplier"))
     name = models.CharField(_("name"), max_length=40)
     basis = models.CharField(_("basis"), max_length=8, choices=Basis, default=Basis.PIECE)
     is_default = models.BooleanField(_("default"), default=False)

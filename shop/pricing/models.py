@@ -10,14 +10,14 @@ from shop.catalogue.models import Sku
 class SkuPrice(models.Model):
     """The four prices of a SKU in fen: supply ≤ floor ≤ retail ≤ ceiling."""
 
-    sku = models.OneToOneField(Sku, models.CASCADE, related_name="price", primary_key=True)
+    sku = models.OneToOneField(Sku, models.CASCADE, related_name="price", primary_key=True, verbose_name=_("SKU"))
     supply_fen = models.BigIntegerField(_("supply price (fen)"))
     retail_fen = models.BigIntegerField(_("retail price (fen)"))
     floor_fen = models.BigIntegerField(_("floor price (fen)"))
     ceiling_fen = models.BigIntegerField(_("ceiling price (fen)"))
     # Struck through beside the retail price; null when there is none.
     compare_at_fen = models.BigIntegerField(_("compare-at price (fen)"), null=True, blank=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
         verbose_name = _("price")

@@ -8,7 +8,9 @@ class Region(models.Model):
     """A place on one of five levels: 1 province, 2 city, 3 county, 4 township, 5 village."""
 
     code = models.CharField(_("code"), max_length=16, primary_key=True)
-    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent")
+    )
     level = models.PositiveSmallIntegerField(_("level"))
     name = models.CharField(_("name"), max_length=60)
     # Codes from the province down to here, joined and ended by "/": a prefix is an ancestor.

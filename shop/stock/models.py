@@ -11,7 +11,7 @@ from shop.stock.states import RESERVATION, ReservationState
 class StockItem(models.Model):
     """The pieces of one SKU: on_hand + reserved + sold - returned = received, always."""
 
-    sku = models.OneToOneField(Sku, models.CASCADE, related_name="stock", primary_key=True)
+    sku = models.OneToOneField(Sku, models.CASCADE, related_name="stock", primary_key=True, verbose_name=_("SKU"))
     received = models.BigIntegerField(_("received"), default=0)
     on_hand = models.BigIntegerField(_("on hand"), default=0)
     reserved = models.BigIntegerField(_("reserved"), default=0)
@@ -77,7 +77,7 @@ class StockMovement(models.Model):
         SOLD = "sold", _("sold")
         RETURNED = "returned", _("returned")
 
-    sku = models.ForeignKey(Sku, models.PROTECT, related_name="movements")
+    sku = models.ForeignKey(Sku, models.PROTECT, related_name="movements", verbose_name=_("SKU"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     quantity = models.BigIntegerField(_("quantity"))
     reference = models.CharField(_("reference"), max_length=64)

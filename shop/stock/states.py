@@ -7,7 +7,7 @@ from shop.states.machine import Table
 
 
 class ReservationState(models.TextChoices):
-    OPEN = "open", _("open")
+    OPEN = "open", _("reserved")
     CONSUMED = "consumed", _("consumed")
     RELEASED = "released", _("released")
 

@@ -33,7 +33,7 @@ class Supplier(models.Model):
     contact_phone = models.CharField(_("contact phone"), max_length=20, blank=True)
     return_address = models.CharField(_("return address"), max_length=200, blank=True)
     about = models.CharField(_("about"), max_length=300, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("supplier")

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DueState(models.TextChoices):
-    OPEN = "open", _("open")
+    OPEN = "open", _("waiting")
     DONE = "done", _("done")
     PARKED = "parked", _("parked")
 

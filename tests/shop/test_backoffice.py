@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -134,3 +135,17 @@ def test_numbers_beside_what_waits(there: None, client: Client) -> None:
     numbers = [str(item["badge_callback"]) for item in groups[0]["items"]]
     # One withdrawal waits; goods, applications and disputes do not.
     assert numbers == ["0", "0", "1", "0"]
+
+
+def test_every_column_has_a_name_in_the_reader_s_language() -> None:
+    """A field that nobody named is called by its name in the code, in English, whatever the language."""
+    unnamed = {
+        f"{page.model._meta.label}.{name}"
+        for site in (admin.site, supplier_site)
+        for page in site._registry.values()
+        for name in {*page.list_display, *(page.fields or ())}
+        if isinstance(name, str) and page.model._meta.app_label not in {"auth", "django_celery_beat"}
+        for field in page.model._meta.fields
+        if field.name == name and isinstance(field.verbose_name, str)
+    }
+    assert unnamed == set()

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('accrued_at', models.DateTimeField(verbose_name='accrued at')),
                 ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due at')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled at')),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='commissions', to='stores.store')),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='commissions', to='stores.store', verbose_name='store')),
             ],
             options={
                 'verbose_name': 'commission',
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             name='CommissionRule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=distributors.commissions.models.new_rule_number, max_length=20, unique=True)),
+                ('number', models.CharField(default=distributors.commissions.models.new_rule_number, max_length=20, unique=True, verbose_name='number')),
                 ('scope', models.CharField(choices=[('campaign', 'campaign line'), ('sku', 'SKU'), ('product', 'product'), ('category', 'category'), ('supplier', 'supplier'), ('grade', 'distributor grade'), ('global', 'everything')], max_length=10, verbose_name='scope')),
                 ('scope_key', models.CharField(blank=True, max_length=40, verbose_name='scope key')),
                 ('level1_bp', models.PositiveIntegerField(verbose_name='level 1 (bp)')),
@@ -66,8 +66,8 @@ class Migration(migrations.Migration):
                 ('effective_from', models.DateTimeField(verbose_name='effective from')),
                 ('effective_until', models.DateTimeField(blank=True, null=True, verbose_name='effective until')),
                 ('created_by', models.CharField(blank=True, max_length=64, verbose_name='created by')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('supersedes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='commissions.commissionrule')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
+                ('supersedes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='commissions.commissionrule', verbose_name='replaces')),
             ],
             options={
                 'verbose_name': 'commission rule',

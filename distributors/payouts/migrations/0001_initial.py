@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('real_name', models.CharField(max_length=40, verbose_name='real name')),
                 ('changed_at', models.DateTimeField(verbose_name='changed at')),
                 ('cooling_until', models.DateTimeField(blank=True, null=True, verbose_name='cooling off until')),
-                ('distributor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='payout_account', to='stores.distributor')),
+                ('distributor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='payout_account', to='stores.distributor', verbose_name='distributor')),
             ],
             options={
                 'verbose_name': 'payout account',
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             name='Withdrawal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=distributors.payouts.models.new_withdrawal_number, max_length=32, unique=True)),
+                ('number', models.CharField(default=distributors.payouts.models.new_withdrawal_number, max_length=32, unique=True, verbose_name='number')),
                 ('amount_fen', models.BigIntegerField(verbose_name='amount (fen)')),
                 ('tax_fen', models.BigIntegerField(default=0, verbose_name='tax withheld (fen)')),
                 ('state', models.CharField(choices=[('requested', 'requested'), ('approved', 'approved'), ('rejected', 'rejected'), ('cancelled', 'cancelled'), ('sending', 'sending'), ('unknown', 'being checked'), ('waiting_user', 'waiting for your confirmation'), ('paid', 'paid'), ('failed', 'failed')], default='requested', max_length=16, verbose_name='state')),
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('confirm_until', models.DateTimeField(blank=True, null=True, verbose_name='confirm until')),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
                 ('fail_reason', models.CharField(blank=True, max_length=200, verbose_name='why it failed')),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to='stores.store')),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='withdrawals', to='stores.store', verbose_name='store')),
             ],
             options={
                 'verbose_name': 'withdrawal',

@@ -16,10 +16,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Referral',
             fields=[
-                ('distributor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='referral', serialize=False, to='stores.distributor')),
+                ('distributor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='referral', serialize=False, to='stores.distributor', verbose_name='distributor')),
                 ('bound_at', models.DateTimeField(verbose_name='bound at')),
                 ('reason', models.CharField(blank=True, max_length=120, verbose_name='reason')),
-                ('referrer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recruits', to='stores.distributor')),
+                ('referrer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recruits', to='stores.distributor', verbose_name='referrer')),
             ],
             options={
                 'verbose_name': 'referral',

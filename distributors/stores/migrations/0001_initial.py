@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='Distributor',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=distributors.stores.models.new_distributor_number, max_length=20, unique=True)),
+                ('number', models.CharField(default=distributors.stores.models.new_distributor_number, max_length=20, unique=True, verbose_name='number')),
                 ('state', models.CharField(choices=[('applied', 'applied'), ('active', 'active'), ('suspended', 'suspended'), ('left', 'left'), ('banned', 'banned'), ('rejected', 'rejected')], default='applied', max_length=12, verbose_name='state')),
                 ('grade', models.CharField(default='standard', max_length=16, verbose_name='grade')),
                 ('real_name', models.CharField(blank=True, max_length=40, verbose_name='real name')),
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('applied_at', models.DateTimeField(verbose_name='applied at')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved at')),
                 ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended at')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='distributor', to=settings.AUTH_USER_MODEL)),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='distributor', to=settings.AUTH_USER_MODEL, verbose_name='person')),
             ],
             options={
                 'verbose_name': 'distributor',
@@ -45,8 +45,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=40, verbose_name='name')),
                 ('announcement', models.CharField(blank=True, max_length=200, verbose_name='announcement')),
                 ('portrait', models.ImageField(blank=True, upload_to='stores/', verbose_name='portrait')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('distributor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='store', to='stores.distributor')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
+                ('distributor', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='store', to='stores.distributor', verbose_name='distributor')),
             ],
             options={
                 'verbose_name': 'store',
@@ -75,8 +75,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('retail_fen', models.BigIntegerField(verbose_name='retail price (fen)')),
-                ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='stores.listing')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalogue.sku')),
+                ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='stores.listing', verbose_name='pick')),
+                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalogue.sku', verbose_name='SKU')),
             ],
             options={
                 'verbose_name': 'listing price',

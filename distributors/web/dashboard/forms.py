@@ -132,7 +132,7 @@ class LinkForm(forms.Form):
     # What can be shared of a live room has its own page.
     CHANNELS = [choice for choice in ShareLink.Channel.choices if choice[0] != ShareLink.Channel.LIVE]
 
-    product = forms.ChoiceField(label=_("What it shows"), required=False)
+    product = forms.ChoiceField(label=_("What it opens"), required=False)
     channel = forms.ChoiceField(label=_("Where you share it"), choices=CHANNELS)
     label = forms.CharField(
         label=_("Note for yourself"),

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='AfterSale',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=orders.aftersales.models.new_aftersale_number, max_length=32, unique=True)),
+                ('number', models.CharField(default=orders.aftersales.models.new_aftersale_number, max_length=32, unique=True, verbose_name='number')),
                 ('kind', models.CharField(choices=[('cancel_before_ship', 'cancel before shipping'), ('refund_only', 'refund only'), ('return_refund', 'return and refund')], max_length=20, verbose_name='kind')),
                 ('reason', models.CharField(choices=[('no_reason', 'changed my mind (7 days)'), ('not_as_described', 'not as described'), ('damaged', 'damaged on the way'), ('wrong_or_missing', 'wrong or missing goods'), ('quality', 'quality problem'), ('other', 'other')], max_length=20, verbose_name='reason')),
                 ('quantity', models.PositiveIntegerField(verbose_name='quantity')),
@@ -31,9 +31,9 @@ class Migration(migrations.Migration):
                 ('return_tracking_number', models.CharField(blank=True, max_length=40, verbose_name='return tracking number')),
                 ('refund_number', models.CharField(blank=True, max_length=32, verbose_name='refund')),
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed at')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aftersales', to='lifecycle.order')),
-                ('order_line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aftersales', to='lifecycle.orderline')),
-                ('supplier_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aftersales', to='lifecycle.supplierorder')),
+                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aftersales', to='lifecycle.order', verbose_name='order')),
+                ('order_line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aftersales', to='lifecycle.orderline', verbose_name='order line')),
+                ('supplier_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='aftersales', to='lifecycle.supplierorder', verbose_name='supplier order')),
             ],
             options={
                 'verbose_name': 'after-sale',

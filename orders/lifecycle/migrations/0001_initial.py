@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "number",
-                    models.CharField(default=orders.lifecycle.models.new_order_number, max_length=32, unique=True),
+                    models.CharField(default=orders.lifecycle.models.new_order_number, max_length=32, unique=True, verbose_name='number'),
                 ),
                 (
                     "state",
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to=settings.AUTH_USER_MODEL
+                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to=settings.AUTH_USER_MODEL, verbose_name='person'
                     ),
                 ),
             ],
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 (
                     "number",
                     models.CharField(
-                        default=orders.lifecycle.models.new_supplier_order_number, max_length=32, unique=True
+                        default=orders.lifecycle.models.new_supplier_order_number, max_length=32, unique=True, verbose_name='number'
                     ),
                 ),
                 (
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="supplier_orders",
-                        to="lifecycle.order",
+                        to="lifecycle.order", verbose_name='order',
                     ),
                 ),
                 (
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="supplier_orders",
-                        to="suppliers.supplier",
+                        to="suppliers.supplier", verbose_name='supplier',
                     ),
                 ),
             ],

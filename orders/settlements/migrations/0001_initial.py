@@ -26,10 +26,10 @@ class Migration(migrations.Migration):
                 ('accrued_at', models.DateTimeField(verbose_name='accrued at')),
                 ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due at')),
                 ('settled_at', models.DateTimeField(blank=True, null=True, verbose_name='settled at')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='lifecycle.order')),
-                ('order_line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='lifecycle.orderline')),
-                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='suppliers.supplier')),
-                ('supplier_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='lifecycle.supplierorder')),
+                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='lifecycle.order', verbose_name='order')),
+                ('order_line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='lifecycle.orderline', verbose_name='order line')),
+                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='suppliers.supplier', verbose_name='supplier')),
+                ('supplier_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='earnings', to='lifecycle.supplierorder', verbose_name='supplier order')),
             ],
             options={
                 'verbose_name': 'earning',
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             name='Statement',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=orders.settlements.models.new_statement_number, max_length=32, unique=True)),
+                ('number', models.CharField(default=orders.settlements.models.new_statement_number, max_length=32, unique=True, verbose_name='number')),
                 ('from_date', models.DateField(verbose_name='from')),
                 ('until_date', models.DateField(verbose_name='until')),
                 ('state', models.CharField(choices=[('open', 'open'), ('closed', 'issued'), ('disputed', 'disputed'), ('confirmed', 'confirmed'), ('paid', 'paid')], default='open', max_length=10, verbose_name='state')),
@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('debt_upto', models.BigIntegerField(default=0)),
                 ('note', models.CharField(blank=True, max_length=200, verbose_name='note')),
                 ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='issued at')),
-                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='statements', to='suppliers.supplier')),
+                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='statements', to='suppliers.supplier', verbose_name='supplier')),
             ],
             options={
                 'verbose_name': 'statement',
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
             name='SupplierPayout',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(default=orders.settlements.models.new_payout_number, max_length=32, unique=True)),
+                ('number', models.CharField(default=orders.settlements.models.new_payout_number, max_length=32, unique=True, verbose_name='number')),
                 ('amount_fen', models.BigIntegerField(verbose_name='amount (fen)')),
                 ('state', models.CharField(choices=[('started', 'started'), ('paid', 'paid'), ('failed', 'failed')], default='started', max_length=10, verbose_name='state')),
                 ('started_by', models.CharField(max_length=64, verbose_name='started by')),
@@ -87,8 +87,8 @@ class Migration(migrations.Migration):
                 ('bank_reference', models.CharField(blank=True, max_length=64, verbose_name="bank's reference")),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
                 ('fail_reason', models.CharField(blank=True, max_length=200, verbose_name='why it failed')),
-                ('statement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='settlements.statement')),
-                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='suppliers.supplier')),
+                ('statement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='settlements.statement', verbose_name='statement')),
+                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='suppliers.supplier', verbose_name='supplier')),
             ],
             options={
                 'verbose_name': 'supplier payout',

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "number",
-                    models.CharField(default=orders.shipments.models.new_shipment_number, max_length=32, unique=True),
+                    models.CharField(default=orders.shipments.models.new_shipment_number, max_length=32, unique=True, verbose_name='number'),
                 ),
                 ("carrier", models.CharField(max_length=40, verbose_name="carrier")),
                 ("tracking_number", models.CharField(max_length=40, verbose_name="tracking number")),
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="shipments", to="lifecycle.order"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="shipments", to="lifecycle.order", verbose_name='order'
                     ),
                 ),
                 (
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="shipments",
-                        to="lifecycle.supplierorder",
+                        to="lifecycle.supplierorder", verbose_name='supplier order',
                     ),
                 ),
             ],

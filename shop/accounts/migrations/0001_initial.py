@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('number', models.CharField(default=shop.accounts.models.new_user_number, editable=False, max_length=20, unique=True)),
+                ('number', models.CharField(default=shop.accounts.models.new_user_number, editable=False, max_length=20, unique=True, verbose_name='number')),
                 ('phone', models.CharField(blank=True, max_length=20, null=True, unique=True, verbose_name='phone')),
                 ('name', models.CharField(blank=True, max_length=40, verbose_name='name')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),

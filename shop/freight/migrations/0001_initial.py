@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=40, verbose_name='name')),
                 ('basis', models.CharField(choices=[('piece', 'by piece'), ('weight', 'by weight')], default='piece', max_length=8, verbose_name='basis')),
                 ('is_default', models.BooleanField(default=False, verbose_name='default')),
-                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='freight_templates', to='suppliers.supplier')),
+                ('supplier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='freight_templates', to='suppliers.supplier', verbose_name='supplier')),
             ],
             options={
                 'verbose_name': 'freight template',

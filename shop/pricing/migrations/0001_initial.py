@@ -16,13 +16,13 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='SkuPrice',
             fields=[
-                ('sku', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='price', serialize=False, to='catalogue.sku')),
+                ('sku', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='price', serialize=False, to='catalogue.sku', verbose_name='SKU')),
                 ('supply_fen', models.BigIntegerField(verbose_name='supply price (fen)')),
                 ('retail_fen', models.BigIntegerField(verbose_name='retail price (fen)')),
                 ('floor_fen', models.BigIntegerField(verbose_name='floor price (fen)')),
                 ('ceiling_fen', models.BigIntegerField(verbose_name='ceiling price (fen)')),
                 ('compare_at_fen', models.BigIntegerField(blank=True, null=True, verbose_name='compare-at price (fen)')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated at')),
             ],
             options={
                 'verbose_name': 'price',

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('level', models.PositiveSmallIntegerField(verbose_name='level')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('path', models.CharField(db_index=True, max_length=90)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='regions.region')),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='regions.region', verbose_name='parent')),
             ],
             options={
                 'verbose_name': 'region',

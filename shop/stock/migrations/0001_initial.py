@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='StockItem',
             fields=[
-                ('sku', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='stock', serialize=False, to='catalogue.sku')),
+                ('sku', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='stock', serialize=False, to='catalogue.sku', verbose_name='SKU')),
                 ('received', models.BigIntegerField(default=0, verbose_name='received')),
                 ('on_hand', models.BigIntegerField(default=0, verbose_name='on hand')),
                 ('reserved', models.BigIntegerField(default=0, verbose_name='reserved')),
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('reference', models.CharField(max_length=32, verbose_name='reference')),
                 ('quantity', models.PositiveIntegerField(verbose_name='quantity')),
-                ('state', models.CharField(choices=[('open', 'open'), ('consumed', 'consumed'), ('released', 'released')], default='open', max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('open', 'reserved'), ('consumed', 'consumed'), ('released', 'released')], default='open', max_length=10, verbose_name='state')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.sku')),
             ],
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.BigIntegerField(verbose_name='quantity')),
                 ('reference', models.CharField(max_length=64, verbose_name='reference')),
                 ('at', models.DateTimeField(verbose_name='at')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='catalogue.sku')),
+                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='catalogue.sku', verbose_name='SKU')),
             ],
             options={
                 'verbose_name': 'stock movement',

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('contact_phone', models.CharField(blank=True, max_length=20, verbose_name='contact phone')),
                 ('return_address', models.CharField(blank=True, max_length=200, verbose_name='return address')),
                 ('about', models.CharField(blank=True, max_length=300, verbose_name='about')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
             ],
             options={
                 'verbose_name': 'supplier',

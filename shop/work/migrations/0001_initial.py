@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 ('what', models.CharField(max_length=64, verbose_name='what')),
                 ('subject', models.CharField(max_length=80, verbose_name='subject')),
                 ('due_at', models.DateTimeField(verbose_name='due at')),
-                ('state', models.CharField(choices=[('open', 'open'), ('done', 'done'), ('parked', 'parked')], default='open', max_length=8, verbose_name='state')),
+                ('state', models.CharField(choices=[('open', 'waiting'), ('done', 'done'), ('parked', 'parked')], default='open', max_length=8, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('claimed_until', models.DateTimeField(blank=True, null=True, verbose_name='claimed until')),
                 ('last_error', models.TextField(blank=True, verbose_name='last error')),
