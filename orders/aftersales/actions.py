@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,8 @@ from orders.aftersales.states import AfterSaleState
 from orders.lifecycle.models import OrderLine
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import require_transaction
+from shop.base.numbers import new_token
+from shop.catalogue.pictures import BYTES_MAX, render
 from shop.states.machine import move
 from shop.work import actions as work
 
@@ -94,7 +96,9 @@ def add_evidence(
 ) -> list[Evidence]:
     """Add words and pictures to the conversation; return what was added.
 
-    Raises ``Invalid`` for more than six pictures, too many words, or an author we do not know.
+    Pictures are drawn anew: whatever else hides in the files, and their names, is gone. Raises
+    ``Invalid`` for more than six pictures, for what is no picture, too many words, or an author we do
+    not know.
     """
     words = text.strip()
     if len(words) > TEXT_LENGTH_MAX:
@@ -103,10 +107,19 @@ def add_evidence(
         raise Invalid(_("At most %(most)s pictures.") % {"most": IMAGES_MAX}, field="images")
     if author not in Evidence.Author.values:
         raise Invalid(_("Somebody must have said it."), field="author")
-    first = images[0] if images else ""
-    said = [(words, first), *(("", image) for image in images[1:])]
+    drawn = [_draw_anew(image) for image in images]
+    first = drawn[0] if drawn else ""
+    said = [(words, first), *(("", image) for image in drawn[1:])]
     return [
         Evidence.objects.create(aftersale=case, author=author, text=text, image=image, at=now)
         for text, image in said
         if text or image
     ]
+
+
+def _draw_anew(image: "File[bytes]") -> "ContentFile[bytes]":
+    try:
+        picture = render(image.read(BYTES_MAX + 1)).large
+    except Invalid as error:
+        raise Invalid(error.message, field="images") from error
+    return ContentFile(picture, name=f"{new_token(24)}.webp")

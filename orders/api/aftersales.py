@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes, permission_classes
@@ -14,7 +12,6 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orders.aftersales.actions import IMAGES_MAX
 from orders.aftersales.models import AfterSale, Evidence
 from orders.aftersales.queries import case_of, cases_of
 from orders.flow import aftersale as flow
@@ -22,9 +19,6 @@ from shop.api.auth import caller
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.parsers import JSONParser, MultiPartParser
-from shop.base.errors import Invalid
-from shop.base.numbers import new_token
-from shop.catalogue.pictures import BYTES_MAX, render
 
 
 class OpenInput(serializers.Serializer[None]):
@@ -176,7 +170,7 @@ def aftersale_evidence(request: Request, number: str) -> Response:
         aftersale=case_of(caller(request), number),
         author=Evidence.Author.CUSTOMER,
         text=form.validated_data["text"],
-        images=_pictures(request),
+        images=request.FILES.getlist("images"),
         now=timezone.now(),
     )
     return Response(_detail(request, number), status=201)
@@ -197,21 +191,6 @@ def _detail(request: Request, number: str) -> dict[str, Any]:
     output = AfterSaleDetailOutput(case, context={"request": request})
     facts: dict[str, Any] = json.loads(JSONRenderer().render(output.data))
     return facts
-
-
-def _pictures(request: Request) -> list["ContentFile[bytes]"]:
-    """Draw the pictures of a form anew: whatever else hides in the files, and their names, is gone."""
-    files = request.FILES.getlist("images")
-    if len(files) > IMAGES_MAX:
-        raise Invalid(_("At most %(most)s pictures.") % {"most": IMAGES_MAX}, field="images")
-    drawn = []
-    for file in files:
-        try:
-            picture = render(file.read(BYTES_MAX + 1)).large
-        except Invalid as error:
-            raise Invalid(error.message, field="images") from error
-        drawn.append(ContentFile(picture, name=f"{new_token(24)}.webp"))
-    return drawn
 
 
 def _actor(request: Request) -> str:
