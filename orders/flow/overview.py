@@ -75,7 +75,7 @@ def staff(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         for model, state, label, icon in questions
         if user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
     ]
-    return context | {"waiting": waiting}
+    return context | {"title": _("Overview"), "waiting": waiting}
 
 
 def supplier(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from orders.flow import delivery, reversal
 from orders.lifecycle.models import OrderLine, SupplierOrder
 from orders.lifecycle.states import SupplierOrderState
 from orders.shipments.models import Shipment, ShipmentLine, TrackingEvent
+from orders.shipments.queries import left_to_ship
 from shop.base.backoffice import Act, ActForm, ReasonForm, yuan
+from shop.base.money import format_yuan
 from shop.panel.rows import OwnInline, OwnRows, supplier_actor
 from shop.panel.site import supplier_site
 
@@ -49,6 +51,10 @@ class TextForm(ActForm):
     text = forms.CharField(label=_("Message"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class MessageForm(ActForm):
+    text = forms.CharField(label=_("Message"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
 class RefuseForm(ActForm):
     text = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
@@ -64,12 +70,35 @@ def _ship(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> Non
     )
 
 
+def _may_ship(row: SupplierOrder) -> bool:
+    is_open = row.state in (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED)
+    return is_open and any(left_to_ship(row).values())
+
+
+def _what_is_left(row: SupplierOrder) -> str:
+    """Return the lines that are still to be sent, one below the other, by the numbers the form asks for."""
+    left = left_to_ship(row)
+    return "\n".join(
+        f"{line.line}. {line.title} {line.option_text}".rstrip() + f" × {left[line.line]}"
+        for line in row.lines.order_by("line")
+        if left.get(line.line)
+    )
+
+
 def _cancel(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> None:
     reversal.cancel_supplier_order(supplier_order=row, actor=supplier_actor(request), now=timezone.now(), **data)
 
 
 def _agree(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
     cases.agree(aftersale=row, actor=supplier_actor(request), now=timezone.now(), **data)
+
+
+def _what_agreeing_means(row: AfterSale) -> str:
+    if row.kind == AfterSale.Kind.RETURN_REFUND:
+        text = _("The customer sends the goods back; ¥%(amount)s goes back when you have received them.")
+    else:
+        text = _("¥%(amount)s goes back to the customer at once.")
+    return str(text) % {"amount": format_yuan(row.amount_fen)}
 
 
 def _reject(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
@@ -128,7 +157,8 @@ class OrderDesk(OwnRows):
             _("Ship a parcel"),
             _ship,
             ShipForm,
-            offered=lambda row: row.state in (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED),
+            offered=_may_ship,
+            explain=_what_is_left,
         ),
         Act(
             "cancel",
@@ -199,7 +229,14 @@ class AfterSaleDesk(OwnRows):
     readonly_fields = fields
     inlines = (EvidenceInline,)
     acts = (
-        Act("agree", _("Agree"), _agree, TextForm, offered=lambda row: row.state == AfterSaleState.OPENED),
+        Act(
+            "agree",
+            _("Agree"),
+            _agree,
+            TextForm,
+            offered=lambda row: row.state == AfterSaleState.OPENED,
+            explain=_what_agreeing_means,
+        ),
         Act(
             "reject",
             _("Refuse"),
@@ -215,7 +252,7 @@ class AfterSaleDesk(OwnRows):
             offered=lambda row: row.state == AfterSaleState.RETURNING,
             explain=_("The money goes back to the customer, the goods into your stock."),
         ),
-        Act("say", _("Write"), _say, RefuseForm, offered=lambda row: row.closed_at is None),
+        Act("say", _("Write"), _say, MessageForm, offered=lambda row: row.closed_at is None),
     )
 
     @admin.display(description=_("goods"))

@@ -48,7 +48,8 @@ class Act:
     """Something a back office does to one row.
 
     ``perform(request, row, data)`` calls one action and returns nothing; its ``DomainError`` is
-    shown on the page. ``offered(row)`` says whether the button is there at all.
+    shown on the page. ``offered(row)`` says whether the button is there at all; ``explain`` is what
+    the page says first, the same for every row or made from the row.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Act:
     perform: Callable[[HttpRequest, Any, dict[str, Any]], object]
     form: type[forms.Form] = ActForm
     offered: Callable[[Any], bool] = lambda _row: True
-    explain: str | Promise = ""
+    explain: str | Promise | Callable[[Any], str] = ""
     is_dangerous: bool = False
     # Django permission a member of staff needs; empty: whoever may open the row may act.
     permission: str = ""
@@ -64,6 +65,9 @@ class Act:
 
 class ReadOnly:
     """A model whose rows are looked at, never typed in."""
+
+    # As an inline: the columns say what a row is, a line above them would say it again.
+    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -132,6 +136,7 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable w
             "opts": self.opts,
             "title": act.label,
             "act": act,
+            "explain": act.explain(row) if callable(act.explain) else act.explain,
             "row": row,
             "form": form,
             "back": back,

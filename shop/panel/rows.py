@@ -80,6 +80,7 @@ class OwnInline(_Scoped, TabularInline):
     """Rows inside another row of the panel."""
 
     extra = 0
+    hide_title = True
 
 
 def supplier_actor(request: HttpRequest) -> str:

@@ -39,6 +39,21 @@ def test_a_supplier_sees_what_to_send_and_nobody_else_s(client: Client) -> None:
         assert (rows.status_code, rows.context["cl"].result_count) == (200, one.count), one.label
 
 
+def test_a_parcel_is_offered_while_something_is_left(client: Client) -> None:
+    tea = world.product(world.yunling(), "云岭白茶")
+    order = trade.bought((tea, 2))
+    part = order.supplier_orders.get()
+    client.force_login(world.yunling().members.get().user)
+    desk = reverse("supplier:lifecycle_supplierorder_change", args=[part.pk])
+    ship = reverse("supplier:lifecycle_supplierorder_act_ship", args=[part.pk])
+    assert ship in client.get(desk).content.decode()
+    assert "1. 云岭白茶 × 2" in client.get(ship).content.decode()
+    client.post(ship, {"carrier": "顺丰", "tracking_number": "SF1", "pieces": "1x1"})
+    assert "1. 云岭白茶 × 1" in client.get(ship).content.decode()
+    client.post(ship, {"carrier": "顺丰", "tracking_number": "SF2"})
+    assert ship not in client.get(desk).content.decode()
+
+
 def test_staff_see_what_waits_as_far_as_they_may_look(client: Client) -> None:
     world.rule(1_000, 300)
     ahe = world.ahe()
