@@ -92,6 +92,15 @@ def test_placing_leads_to_the_cashier_and_empties_the_cart(client: Client, su: U
     assert world.on_hand(tea) == 3
 
 
+def test_back_from_the_cashier_leads_to_the_order(client: Client, su: User, tea: Product) -> None:
+    put(client, tea)
+    place(client)
+    order = Order.objects.get(user=su)
+    response = client.get("/checkout/", follow=True, **CHINESE)
+    assert response.redirect_chain == [(f"/orders/{order.number}/", 302)]
+    assert "订单已提交，请完成支付。" in response.content.decode()
+
+
 def test_a_changed_price_is_shown_not_charged(client: Client, su: User, tea: Product) -> None:
     put(client, tea)
     fields = hidden(client.get("/checkout/").content.decode())

@@ -13,6 +13,8 @@ from orders.checkout import cart
 from orders.checkout.items import Item
 from orders.checkout.place import place_order
 from orders.checkout.quote import quote
+from orders.lifecycle.queries import orders_of
+from orders.lifecycle.states import OrderState
 from orders.web.access import cart_owner, visitor_key
 from orders.web.storefront.cart import quantity_of
 from shop.accounts.models import Address
@@ -53,6 +55,11 @@ def checkout(request: CustomerRequest) -> HttpResponse:
     direct = _direct(request)
     items = _items(request, direct)
     if not items:
+        # Back from the cashier: what was chosen is an order by now.
+        waiting = orders_of(request.user).filter(state=OrderState.PLACED).first()
+        if waiting is not None:
+            messages.info(request, _("This order is placed already. It waits for your payment."))
+            return redirect("my-order", waiting.number)
         messages.info(request, _("Choose what to buy first."))
         return redirect("cart")
     addresses = list(addresses_of(request.user))
