@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
+from django.utils import translation
 
 pytest_plugins = ["tests.gateways_fixtures"]
 
@@ -24,6 +25,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 def _empty_cache() -> None:
     """A clean Valkey: what one test counts or caches never reaches the next."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _speak_chinese() -> None:
+    """The language of the screens, whatever the test before asked for."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.utils.translation import override
 from pytest_django import DjangoAssertNumQueries
 
 from shop.ledger import chart
@@ -186,7 +187,8 @@ def test_a_guarded_account_may_not_go_below_zero() -> None:
         post_many(postings=[accrued(MEI, 60), accrued(LAN, 70)], at=AT)
 
     assert refusal.value.extra == {"path": CLEARING, "shortfall_fen": 30}
-    assert str(refusal.value) == f"The account “{CLEARING}” is ¥0.30 short."
+    with override("en"):
+        assert str(refusal.value) == f"The account “{CLEARING}” is ¥0.30 short."
     assert balances_fen([CLEARING, chart.store_frozen(MEI)]) == {
         CLEARING: 100,
         chart.store_frozen(MEI): 0,
