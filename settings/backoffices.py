@@ -246,7 +246,7 @@ UNFOLD_SUPPLIER: dict[str, Any] = _COMMON | {
             {
                 "title": _("My company"),
                 "separator": True,
-                "items": [_own("suppliers", "supplier", _("Profile"), "factory")],
+                "items": [_own("suppliers", "supplier", _("Company profile"), "factory")],
             },
         ],
     },

@@ -69,7 +69,7 @@ class Listing(models.Model):
     """A product a store picked, with the store's own words."""
 
     store = models.ForeignKey(Store, models.CASCADE, related_name="listings")
-    product = models.ForeignKey(Product, models.CASCADE, related_name="listings")
+    product = models.ForeignKey(Product, models.CASCADE, related_name="listings", verbose_name=_("product"))
     title = models.CharField(_("own title"), max_length=120, blank=True)
     reason = models.CharField(_("why I picked it"), max_length=200, blank=True)
     position = models.PositiveIntegerField(_("position"), default=0)

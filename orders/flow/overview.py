@@ -23,9 +23,9 @@ from orders.lifecycle.queries import supplier_orders_of
 from orders.lifecycle.states import SupplierOrderState
 from orders.payments.models import Refund
 from orders.payments.states import RefundState
-from orders.settlements.models import Statement
+from orders.settlements.models import Statement, SupplierPayout
 from orders.settlements.queries import position_of, statements_of
-from orders.settlements.states import StatementState
+from orders.settlements.states import StatementState, SupplierPayoutState
 from shop.base.money import format_yuan
 from shop.catalogue.models import Product
 from shop.catalogue.states import ProductState
@@ -67,6 +67,7 @@ def staff(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         (Refund, RefundState.FAILED, _("Failed refunds"), "money_off"),
         (Statement, StatementState.DISPUTED, _("Statements objected to"), "report"),
         (Statement, StatementState.CONFIRMED, _("Statements to pay"), "request_quote"),
+        (SupplierPayout, SupplierPayoutState.STARTED, _("Bank transfers to record"), "account_balance"),
         (Due, DueState.PARKED, _("Parked work"), "report_problem"),
     ]
     user: Any = request.user

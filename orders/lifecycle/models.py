@@ -142,7 +142,7 @@ class OrderLine(models.Model):
     refunded_quantity = models.PositiveIntegerField(_("refunded quantity"), default=0)
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
     # The attribution snapshot.
-    store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("store"))
     referrer_store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True, related_name="+")
     level1_bp = models.PositiveIntegerField(_("level 1 (bp)"), default=0)
     level2_bp = models.PositiveIntegerField(_("level 2 (bp)"), default=0)

@@ -31,6 +31,11 @@ def _pay(request: HttpRequest, row: Statement, data: dict[str, Any]) -> None:
     statements.pay_statement(statement=row, actor=staff_actor(request), now=timezone.now())
 
 
+def _may_pay(row: Statement) -> bool:
+    is_under_way = row.payouts.filter(state=SupplierPayoutState.STARTED).exists()
+    return row.state == StatementState.CONFIRMED and not is_under_way
+
+
 def _paid(request: HttpRequest, row: SupplierPayout, data: dict[str, Any]) -> None:
     statements.record_payout_paid(number=row.number, actor=staff_actor(request), now=timezone.now(), **data)
 
@@ -39,9 +44,20 @@ def _failed(request: HttpRequest, row: SupplierPayout, data: dict[str, Any]) -> 
     statements.record_payout_failed(number=row.number, actor=staff_actor(request), now=timezone.now(), **data)
 
 
+SUMS = (
+    yuan("opening_fen", _("opening")),
+    yuan("settled_fen", _("settled")),
+    yuan("deducted_fen", _("deducted")),
+    yuan("paid_fen", _("paid out")),
+    yuan("closing_fen", _("closing balance")),
+)
+
+
 @admin.register(Statement)
 class StatementAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = ("number", "supplier", "from_date", "until_date", "state", yuan("closing_fen", _("closing balance")))
+    fields = ("number", "supplier", "from_date", "until_date", "state", *SUMS, "note", "closed_at")
+    readonly_fields = fields
     list_filter = ("state",)
     search_fields = ("number", "supplier__name")
     list_select_related = ("supplier",)
@@ -59,7 +75,7 @@ class StatementAdmin(ReadOnly, Acting, ModelAdmin):
             "pay",
             _("Start paying"),
             _pay,
-            offered=lambda row: row.state == StatementState.CONFIRMED,
+            offered=_may_pay,
             explain=_("The money is set aside; then make the bank transfer and record it."),
             permission="settlements.change_supplierpayout",
         ),

@@ -39,7 +39,9 @@ class ShipmentLine(models.Model):
     """How many pieces of an order line are in a parcel."""
 
     shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="lines")
-    order_line = models.ForeignKey(OrderLine, models.PROTECT, related_name="shipment_lines")
+    order_line = models.ForeignKey(
+        OrderLine, models.PROTECT, related_name="shipment_lines", verbose_name=_("order line")
+    )
     quantity = models.PositiveIntegerField(_("quantity"))
 
     class Meta:

@@ -6,6 +6,7 @@ So a link alone never changes anything, and everything works without scripts.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -20,12 +21,23 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import DomainError
-from shop.base.money import format_yuan
+from shop.base.money import FEN_PER_YUAN, format_yuan
 
 INPUT_CLASSES = (
     "border border-base-200 bg-white rounded-default px-3 py-2 w-full max-w-2xl text-sm shadow-xs "
     "dark:bg-base-900 dark:border-base-700"
 )
+
+
+class YuanField(forms.DecimalField):
+    """An amount as people write it, in yuan; ``cleaned_data`` has it in fen, None when nothing was written."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=Decimal(0), max_digits=12, decimal_places=2, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        amount = super().clean(value)
+        return None if amount is None else int(amount * FEN_PER_YUAN)
 
 
 class ActForm(forms.Form):
@@ -168,7 +180,8 @@ def yuan(field: str, label: Any) -> Any:
 
     @admin.display(description=label, ordering=field)
     def show(row: Any) -> str:
-        return f"¥{format_yuan(getattr(row, field))}"
+        fen = getattr(row, field)
+        return "-" if fen is None else f"¥{format_yuan(fen)}"
 
     # Django tells callables apart by name in its error messages and CSS classes.
     show.__name__ = field

@@ -149,7 +149,7 @@ class ProductImage(models.Model):
     # The large rendition; the small one lies beside it with the suffix "-400".
     file = models.ImageField(_("file"), upload_to="products/", blank=True)
     alt = models.CharField(_("description"), max_length=120, blank=True)
-    source_url = models.CharField(max_length=500, blank=True)
+    source_url = models.CharField(_("source"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("product picture")

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from shop.base.backoffice import Act, ActForm
+from shop.base.backoffice import Act, ActForm, YuanField, yuan
 from shop.freight import actions
 from shop.freight.models import FreightRule, FreightTemplate
 from shop.panel.rows import OwnInline, OwnRows
@@ -20,10 +20,10 @@ class RuleForm(ActForm):
     )
     is_deliverable = forms.BooleanField(label=_("Deliverable"), required=False, initial=True)
     first_units = forms.IntegerField(label=_("First units (pieces or grams)"), min_value=1, initial=1)
-    first_fen = forms.IntegerField(label=_("First price (fen)"), min_value=0, initial=0)
+    first_fen = YuanField(label=_("First price (¥)"), initial=0)
     continued_units = forms.IntegerField(label=_("Each further units"), min_value=1, initial=1)
-    continued_fen = forms.IntegerField(label=_("Each further price (fen)"), min_value=0, initial=0)
-    free_above_fen = forms.IntegerField(label=_("Free above (fen)"), min_value=0, required=False)
+    continued_fen = YuanField(label=_("Each further price (¥)"), initial=0)
+    free_above_fen = YuanField(label=_("Free above (¥)"), required=False)
 
 
 def _set_rule(request: HttpRequest, row: FreightTemplate, data: dict[str, Any]) -> None:
@@ -37,10 +37,10 @@ class RuleInline(OwnInline):
         "region_code",
         "is_deliverable",
         "first_units",
-        "first_fen",
+        yuan("first_fen", _("first price")),
         "continued_units",
-        "continued_fen",
-        "free_above_fen",
+        yuan("continued_fen", _("each further price")),
+        yuan("free_above_fen", _("free above")),
     )
     readonly_fields = fields
 

@@ -106,8 +106,22 @@ class Transfer(models.Model):
     """
 
     journal = models.ForeignKey(Journal, on_delete=models.PROTECT, related_name="transfers", db_constraint=False)
-    debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
-    credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    debit = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("debit"),
+    )
+    credit = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("credit"),
+    )
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     # The journal's, repeated so that one account's day is one range of an index.
     posted_at = models.DateTimeField(_("posted at"), editable=False)

@@ -34,4 +34,4 @@ class SkuPrice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sku_id}: {self.retail_fen}"
+        return str(self.sku)

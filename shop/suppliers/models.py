@@ -56,9 +56,11 @@ class SupplierMember(models.Model):
         STAFF = "staff", _("staff")
 
     supplier = models.ForeignKey(Supplier, models.CASCADE, related_name="members")
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="supplier_member")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="supplier_member", verbose_name=_("person")
+    )
     role = models.CharField(_("role"), max_length=8, choices=Role, default=Role.STAFF)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("supplier member")

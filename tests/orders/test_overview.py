@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from distributors.links.bonds import bind_customer
 from distributors.stores.actions import list_product
+from orders.settlements import statements
 from shop.work.actions import remember
 from shop.work.models import Due
 from tests import world
@@ -74,3 +75,18 @@ def test_staff_see_what_waits_as_far_as_they_may_look(client: Client) -> None:
     assert [str(one.label) for one in seen] == ["待审提现", "核实中的提现"]
     client.force_login(staff("新人"))
     assert "没有需要你处理的事项" in client.get(reverse("admin:index")).content.decode()
+
+
+def test_a_statement_is_paid_once(client: Client) -> None:
+    tea = world.product(world.yunling(), "云岭白茶")
+    later = trade.complete(trade.bought((tea, 1)))
+    trade.settle(later)
+    issued = statements.issue_now(supplier=world.yunling(), actor=world.STAFF, now=later)
+    statements.confirm_statement(statement=issued, actor="supplier:yunling", now=later)
+    client.force_login(staff("主管", everything=True))
+    desk = reverse("admin:settlements_statement_change", args=[issued.pk])
+    pay = reverse("admin:settlements_statement_act_pay", args=[issued.pk])
+    assert pay in client.get(desk).content.decode()
+    assert client.post(pay, {"x": "1"}).status_code == 302
+    assert pay not in client.get(desk).content.decode()
+    assert counts(client, "admin")["待登记的银行转账"] == 1

@@ -140,12 +140,13 @@ def test_numbers_beside_what_waits(there: None, client: Client) -> None:
 def test_every_column_has_a_name_in_the_reader_s_language() -> None:
     """A field that nobody named is called by its name in the code, in English, whatever the language."""
     unnamed = {
-        f"{page.model._meta.label}.{name}"
+        f"{shown.model._meta.label}.{name}"
         for site in (admin.site, supplier_site)
         for page in site._registry.values()
-        for name in {*page.list_display, *(page.fields or ())}
-        if isinstance(name, str) and page.model._meta.app_label not in {"auth", "django_celery_beat"}
-        for field in page.model._meta.fields
+        for shown in (page, *page.inlines)
+        if shown.model._meta.app_label not in {"auth", "django_celery_beat"}
+        for name in {*getattr(shown, "list_display", ()), *(shown.fields or ())}
+        for field in shown.model._meta.fields
         if field.name == name and isinstance(field.verbose_name, str)
     }
     assert unnamed == set()

@@ -335,11 +335,22 @@ def test_prices_and_stock_from_the_panel(two: Two, client: Client) -> None:
     client.force_login(two.owner)
     price = rows_of("pricing.skuprice", two.mine).first()
     path = address("pricing.skuprice", "act_set", price.pk)
-    wrong = client.post(path, {"supply": "120", "retail": "100"})
+    wrong = client.post(path, {"supply_fen": "120", "retail_fen": "100"})
     assert wrong.status_code == 400
-    assert client.post(path, {"supply": "70.50", "retail": "101.00"}).status_code == 302
+    assert client.post(path, {"supply_fen": "70.50", "retail_fen": "101.00"}).status_code == 302
     price.refresh_from_db()
     assert (price.supply_fen, price.retail_fen) == (7_050, 10_100)
+    template = rows_of("freight.freighttemplate", two.mine).get()
+    rule = {
+        "is_deliverable": "on",
+        "first_units": "1",
+        "first_fen": "8",
+        "continued_units": "1",
+        "continued_fen": "3.50",
+    }
+    assert client.post(address("freight.freighttemplate", "act_rule", template.pk), rule).status_code == 302
+    nationwide = template.rules.get(region_code="")
+    assert (nationwide.first_fen, nationwide.continued_fen, nationwide.free_above_fen) == (800, 350, None)
     item = rows_of("stock.stockitem", two.mine).first()
     before = item.on_hand
     client.post(address("stock.stockitem", "act_receive", item.pk), {"quantity": "5", "reference": "D-1"})

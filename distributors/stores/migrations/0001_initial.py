@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='why I picked it')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='catalogue.product')),
+                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='catalogue.product', verbose_name='product')),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='stores.store')),
             ],
             options={

@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
-                        to="stores.store",
+                        to="stores.store", verbose_name='store',
                     ),
                 ),
                 (

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="shipment_lines",
-                        to="lifecycle.orderline",
+                        to="lifecycle.orderline", verbose_name='order line',
                     ),
                 ),
                 (

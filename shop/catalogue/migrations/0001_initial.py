@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
                 ('file', models.ImageField(blank=True, upload_to='products/', verbose_name='file')),
                 ('alt', models.CharField(blank=True, max_length=120, verbose_name='description')),
-                ('source_url', models.CharField(blank=True, max_length=500)),
+                ('source_url', models.CharField(blank=True, max_length=500, verbose_name='source')),
                 ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='images', to='catalogue.product')),
             ],
             options={

@@ -333,7 +333,7 @@ class Migration(migrations.Migration):
                 db_index=False,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
-                to="ledger.account",
+                to="ledger.account", verbose_name='credit',
             ),
         ),
         migrations.AddField(
@@ -344,7 +344,7 @@ class Migration(migrations.Migration):
                 db_index=False,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
-                to="ledger.account",
+                to="ledger.account", verbose_name='debit',
             ),
         ),
         migrations.AddField(
