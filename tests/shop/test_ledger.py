@@ -183,12 +183,11 @@ def test_one_call_may_not_use_a_key_for_two_postings() -> None:
 def test_a_guarded_account_may_not_go_below_zero() -> None:
     post_many(postings=[paid(100)], at=AT)
 
-    with pytest.raises(InsufficientFunds) as refusal:
+    with override("en"), pytest.raises(InsufficientFunds) as refusal:
         post_many(postings=[accrued(MEI, 60), accrued(LAN, 70)], at=AT)
 
     assert refusal.value.extra == {"path": CLEARING, "shortfall_fen": 30}
-    with override("en"):
-        assert str(refusal.value) == f"The account “{CLEARING}” is ¥0.30 short."
+    assert str(refusal.value) == f"The account “{CLEARING}” is ¥0.30 short."
     assert balances_fen([CLEARING, chart.store_frozen(MEI)]) == {
         CLEARING: 100,
         chart.store_frozen(MEI): 0,
