@@ -24,5 +24,6 @@ urlpatterns = [
     path("me/addresses/<slug:number>/restore/", me.address_restore, name="address-restore"),
     path("regions/", me.region_levels, name="region-levels"),
     path("offline/", pages.offline, name="offline"),
+    path("favicon.ico", pages.favicon, name="favicon"),
     path("sw.js", pages.service_worker, name="service-worker"),
 ]

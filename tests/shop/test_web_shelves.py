@@ -215,6 +215,10 @@ def test_unknown_address_is_a_page_with_a_way_out(client: Client) -> None:
     assert "页面不存在" in response.content.decode()
 
 
+def test_browsers_find_a_picture_of_the_shop_where_they_look_unasked(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"] == "/static/img/mark.svg"
+
+
 def test_offline_page_and_its_keeper(client: Client) -> None:
     assert "网络断开了" in page(client, "/offline/")
     script = client.get("/sw.js")

@@ -2,7 +2,8 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -12,6 +13,13 @@ from django.views.decorators.http import require_safe
 def offline(request: HttpRequest) -> HttpResponse:
     """What a person sees while the network is away."""
     return render(request, "offline.html")
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look for a picture of the shop without being told."""
+    return redirect(static("img/mark.svg"))
 
 
 @require_safe
