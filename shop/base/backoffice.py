@@ -46,7 +46,9 @@ class ActForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.widget.attrs.setdefault("class", INPUT_CLASSES)
+            # A box to tick keeps its own size.
+            if not isinstance(field.widget, forms.CheckboxInput):
+                field.widget.attrs.setdefault("class", INPUT_CLASSES)
 
 
 class ReasonForm(ActForm):

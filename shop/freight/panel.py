@@ -8,10 +8,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.backoffice import Act, ActForm, YuanField, yuan
+from shop.base.errors import NotFound
 from shop.freight import actions
 from shop.freight.models import FreightRule, FreightTemplate
 from shop.panel.rows import OwnInline, OwnRows
 from shop.panel.site import own_supplier, supplier_site
+from shop.regions.queries import names
 
 
 class RuleForm(ActForm):
@@ -34,7 +36,7 @@ class RuleInline(OwnInline):
     model = FreightRule
     owner_path = "template__supplier"
     fields = (
-        "region_code",
+        "place",
         "is_deliverable",
         "first_units",
         yuan("first_fen", _("first price")),
@@ -43,6 +45,15 @@ class RuleInline(OwnInline):
         yuan("free_above_fen", _("free above")),
     )
     readonly_fields = fields
+
+    @admin.display(description=_("region"))
+    def place(self, row: FreightRule) -> str:
+        if not row.region_code:
+            return str(_("Everywhere else"))
+        try:
+            return f"{names(row.region_code)} ({row.region_code})"
+        except NotFound:
+            return row.region_code
 
 
 @admin.register(FreightTemplate, site=supplier_site)

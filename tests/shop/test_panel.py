@@ -351,6 +351,7 @@ def test_prices_and_stock_from_the_panel(two: Two, client: Client) -> None:
     assert client.post(address("freight.freighttemplate", "act_rule", template.pk), rule).status_code == 302
     nationwide = template.rules.get(region_code="")
     assert (nationwide.first_fen, nationwide.continued_fen, nationwide.free_above_fen) == (800, 350, None)
+    assert "其他地区" in client.get(address("freight.freighttemplate", "change", template.pk)).content.decode()
     item = rows_of("stock.stockitem", two.mine).first()
     before = item.on_hand
     client.post(address("stock.stockitem", "act_receive", item.pk), {"quantity": "5", "reference": "D-1"})
