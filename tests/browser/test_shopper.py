@@ -58,6 +58,10 @@ def new_address(page: Page) -> None:
     page.fill("[name=phone]", "13800000001")
     for level, place in ((1, "浙江省"), (2, "杭州市"), (3, "西湖区")):
         page.select_option(f"[name=level{level}]", label=place)
+        if level < 3:
+            # A person is never faster than the next list; a test is.
+            page.wait_for_selector(f"[name=level{level + 1}]")
+            page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
     page.fill("[name=detail]", "灵隐路 1 号")
     page.get_by_role("button", name="保存").click()
 
