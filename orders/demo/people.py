@@ -24,6 +24,7 @@ from orders.demo.cast import (
     REASONS,
     STORES,
     STREETS,
+    SUPPLIER_OWNERS,
     Role,
     StoreRole,
 )
@@ -146,5 +147,5 @@ def _know_in_wechat(sandbox: SandboxControl, role: Role) -> None:
 
 def logins() -> list[str]:
     """Return a line per kind of person: phone and password."""
-    from_cast = (ADMIN, FINANCE, STORES[1].owner, CUSTOMERS[0])
+    from_cast = (ADMIN, FINANCE, SUPPLIER_OWNERS["yunling-tea"], STORES[1].owner, CUSTOMERS[0])
     return [f"{role.phone}  {PASSWORD}  {role.name}" for role in from_cast]
