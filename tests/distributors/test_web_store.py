@@ -95,7 +95,7 @@ def test_off_sale_goods_leave_the_store_by_themselves(client: Client, ahe: Store
     catalogue.take_off_sale(product=goods, actor="supplier:yunling", at=world.now())
     html = html_of(client, f"/store/{ahe.code}/")
     assert titles(html) == []
-    assert "店主还没有选品" in html
+    assert "还没有选品" in html
     assert client.get(f"/store/{ahe.code}/p/{goods.number}/").status_code == 404
 
 
