@@ -233,9 +233,11 @@ def test_what_was_promised_cannot_be_rewritten(order, model, column, value):
 
 def test_saving_an_order_unchanged_is_no_change(order):
     order.refresh_from_db()
+    before = (list(Order.objects.values()), list(OrderLine.objects.values()))
     order.save()
     for line in order.lines.all():
         line.save()
+    assert (list(Order.objects.values()), list(OrderLine.objects.values())) == before
 
 
 @pytest.mark.parametrize("model", [Order, SupplierOrder, OrderLine])
