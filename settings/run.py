@@ -281,7 +281,7 @@ def serve() -> int:
 
 
 def main(words: list[str]) -> int:
-    """`run`, `serve` (its second half), `check` or `test [what pytest understands]`."""
+    """`run`, `serve` (its second half), `check`, `bench [cases]` or `test [what pytest understands]`."""
     os.chdir(PROJECT)
     what = words[0] if words else "run"
     try:
@@ -292,6 +292,8 @@ def main(words: list[str]) -> int:
         prepare.everything(for_tests=what != "run")
         if what == "run":
             os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), "serve"])
+        if what == "bench":
+            return bench(words[1:])
         return check() if what == "check" else test(words[1:])
     except (Trouble, embedded.ServersDown) as trouble:
         print(f"{paint('✗', 'red')} {trouble}", file=sys.stderr, flush=True)
@@ -312,6 +314,13 @@ def check() -> int:
     """Formatting, lint, types, floors, migrations, schema, translations."""
     compile_texts()
     os.execv(PYTHON, [str(PYTHON), str(PROJECT / "settings" / "check.py")])
+
+
+def bench(words: list[str]) -> int:
+    """Measure, on servers of its own that keep their promises of durability."""
+    compile_texts()
+    env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.dev")
+    os.execve(PYTHON, [str(PYTHON), "-m", "tests.bench", *words], env)
 
 
 def test(words: list[str]) -> int:
