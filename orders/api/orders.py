@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -231,12 +230,11 @@ def order_cancel(request: Request, number: str) -> Response:
 @permission_classes([IsAuthenticated])
 def part_receive(request: Request, number: str, part: str) -> Response:
     """Confirm that a supplier's part arrived; its return window begins."""
-    with transaction.atomic():
-        order = order_of(caller(request), number)
-        supplier_order = part_of(caller(request), part)
-        if supplier_order.order_id != order.pk:
-            raise NotFound(_("This order has no such part."), field="part")
-        confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
+    order = order_of(caller(request), number)
+    supplier_order = part_of(caller(request), part)
+    if supplier_order.order_id != order.pk:
+        raise NotFound(_("This order has no such part."), field="part")
+    confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
     return Response(_detail(request, order_of(caller(request), number)))
 
 

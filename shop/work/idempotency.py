@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import Conflict
+from shop.base.locks import retry_on_contention
 from shop.work.models import IdempotencyKey
 
 
@@ -31,11 +32,13 @@ def request_hash(*parts: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+@retry_on_contention()
 def once(*, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]]) -> tuple[int, Any, bool]:
     """Run ``act`` once per caller and key, in one transaction with the record of its answer.
 
     Returns ``(status, body, replayed)``. A second request waits for the first to commit and gets
-    its answer. When ``act`` raises, nothing is kept and the key may be used again.
+    its answer. When ``act`` raises, nothing is kept and the key may be used again; a deadlock is
+    tried again from here, since whatever ``act`` calls is inside this transaction.
     Raises :class:`KeyReused` when ``asked`` differs from the first request's.
     """
     try:
