@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "shop.regions",
     "shop.suppliers",
     "shop.notifications",
+    "shop.media",
     "shop.panel",
     "shop.catalogue",
     "shop.stock",
@@ -167,12 +168,23 @@ STATICFILES_DIRS = [_FRONTEND / "static"]
 MEDIA_URL = "media/"
 MEDIA_ROOT = Path(env_str("LINJIA_MEDIA", str(BASE_DIR / "media")))
 WHITENOISE_MAX_AGE = 3600
+# Originals of uploads, evidence of after-sales, hidden photos: no address leads here. Web and workers share it.
+LINJIA_PRIVATE_MEDIA = Path(env_str("LINJIA_PRIVATE_MEDIA", str(BASE_DIR / "private")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "private": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": LINJIA_PRIVATE_MEDIA, "file_permissions_mode": 0o600},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "shop.web.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 FILE_UPLOAD_PERMISSIONS = 0o644
 
 # --- what browsers may do ----------------------------------------------------------------------------------------------
@@ -328,6 +340,8 @@ LINJIA_AFTERSALE_ANSWER_HOURS = env_int("LINJIA_AFTERSALE_ANSWER_HOURS", 48, min
 LINJIA_AFTERSALE_SEND_BACK_HOURS = env_int("LINJIA_AFTERSALE_SEND_BACK_HOURS", 168, minimum=1)
 LINJIA_AFTERSALE_RECEIVE_HOURS = env_int("LINJIA_AFTERSALE_RECEIVE_HOURS", 168, minimum=1)
 LINJIA_AFTERSALE_ESCALATE_HOURS = env_int("LINJIA_AFTERSALE_ESCALATE_HOURS", 72, minimum=1)
+# How long an uploaded picture waits to become part of something before it is thrown away.
+LINJIA_UPLOAD_HOURS = env_int("LINJIA_UPLOAD_HOURS", 24, minimum=1)
 LINJIA_NOTICE_MAX_AGE_SECONDS = env_int("LINJIA_NOTICE_MAX_AGE_SECONDS", 300, minimum=1)
 
 # --- the outside world ---------------------------------------------------------------------------------------------------------

@@ -49,6 +49,11 @@ PERIODIC_WORK: list[str] = [
 ]
 
 DUE_WORK: dict[str, str] = {
+    "picture.draw": "shop.media.tasks.draw_picture",
+    "picture.discard": "shop.media.tasks.discard_picture",
+    "picture.move": "shop.media.tasks.move_picture",
+    "product_picture.draw": "shop.catalogue.tasks.draw_picture",
+    "portrait.draw": "distributors.stores.tasks.draw_portrait",
     "referral.bind": "distributors.referrals.tasks.bind_referral",
     "withdrawal.pay": "distributors.payouts.tasks.pay_approved",
     "withdrawal.query": "distributors.payouts.tasks.query_unknown",

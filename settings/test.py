@@ -10,7 +10,7 @@ os.environ.setdefault("LINJIA_LOG_LEVEL", "WARNING")
 
 from settings import embedded
 from settings.base import *  # noqa: F403 - a settings module extends the common one
-from settings.base import DATABASE_OPTIONS
+from settings.base import DATABASE_OPTIONS, STORAGES
 from settings.env import broker_from_url, database_from_url, env_str
 
 DEBUG = False
@@ -52,6 +52,14 @@ LINJIA_BELL = False
 LINJIA_REFUND_SPACING_SECONDS = 0
 LINJIA_SANDBOX = True
 LINJIA_SERVE_MEDIA = True
+MEDIA_ROOT = embedded.home() / f"media-{_worker}"
+LINJIA_PRIVATE_MEDIA = embedded.home() / f"private-{_worker}"
+STORAGES = STORAGES | {
+    "private": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": LINJIA_PRIVATE_MEDIA, "file_permissions_mode": 0o600},
+    }
+}
 LINJIA_GATEWAY = "sandbox"
 LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
 # Tests that talk to WeChat ask for the `sandbox` fixture, which starts one and sets its address and home.

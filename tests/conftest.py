@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,15 @@ def _empty_cache() -> None:
 def _speak_chinese() -> None:
     """The language of the screens, whatever the test before asked for."""
     translation.activate(settings.LANGUAGE_CODE)
+
+
+@pytest.fixture
+def media_folder(settings: Any, tmp_path: Path) -> Path:
+    """An empty folder with uploads: ``public/`` and ``private/``."""
+    settings.MEDIA_ROOT = tmp_path / "public"
+    private = {"location": tmp_path / "private"}
+    settings.STORAGES = settings.STORAGES | {"private": settings.STORAGES["private"] | {"OPTIONS": private}}
+    return tmp_path
 
 
 @pytest.fixture

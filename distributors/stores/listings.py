@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -20,13 +19,14 @@ from distributors.stores.rules import (
 from distributors.stores.states import DistributorState
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import lock_rows
-from shop.base.numbers import new_token
 from shop.catalogue.models import Product
-from shop.catalogue.pictures import render
 from shop.catalogue.queries import product_for_sale
+from shop.media import actions as media
+from shop.media.models import Picture
 from shop.pricing.queries import offers
 
 LISTINGS_MAX = 500
+DRAW_PORTRAIT = "portrait.draw"
 
 
 class StoreNotOpen(Conflict):
@@ -108,10 +108,11 @@ def update_store(
     name: str | None = None,
     announcement: str | None = None,
     portrait: bytes | None = None,
+    now: datetime,
 ) -> Store:
     """Change what a store says about itself; None leaves a thing as it is, ``b""`` takes the picture out.
 
-    Raises ``Invalid`` naming the field.
+    A new picture is shown once it is drawn. Raises ``Invalid`` naming the field.
     """
     changed = []
     if name is not None:
@@ -120,21 +121,36 @@ def update_store(
     if announcement is not None:
         store.announcement = checked_text(announcement, field="announcement", longest=ANNOUNCEMENT_LENGTH_MAX)
         changed.append("announcement")
-    if portrait is not None:
-        _set_portrait(store, portrait)
-        changed.append("portrait")
-    if changed:
-        store.save(update_fields=changed)
+    picture = None
+    if portrait:
+        owner = store.distributor.user
+        picture = media.keep(data=portrait, purpose=Picture.Purpose.PORTRAIT, uploader=owner, field="portrait", now=now)
+    with transaction.atomic():
+        if portrait is not None:
+            _set_picture(store, picture, now=now)
+            changed += ["picture", "portrait"]
+        if changed:
+            store.save(update_fields=changed)
     return store
 
 
-def _set_portrait(store: Store, data: bytes) -> None:
-    if not data:
+def draw_portrait(*, number: str, now: datetime) -> None:
+    """Draw a store's new picture and let the store show it."""
+    picture = media.draw_picture(number=number, now=now)
+    if picture is not None:
+        Store.objects.filter(picture=picture).update(portrait=picture.file)
+
+
+def _set_picture(store: Store, picture: Picture | None, *, now: datetime) -> None:
+    """Put the store's next picture in place of the one before, which is thrown away."""
+    before = Picture.objects.filter(store=store).first()
+    if before is not None:
+        media.release(picture=before, now=now)
+    if picture is None:
         store.portrait = ""
-        return
-    # Rendered anew: what a phone wrote into the picture, or hid behind it, does not reach customers.
-    picture = ContentFile(render(data).small)
-    store.portrait.save(f"{new_token(20)}.webp", picture, save=False)
+    else:
+        media.attach(picture=picture, what=DRAW_PORTRAIT, now=now)
+    store.picture = picture
 
 
 def _lock_open(store: Store) -> None:

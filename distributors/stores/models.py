@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from distributors.stores.states import DISTRIBUTOR, DistributorState
 from shop.base.numbers import new_number, new_token
 from shop.catalogue.models import Product, Sku
+from shop.media.models import Picture
 
 
 def new_distributor_number() -> str:
@@ -54,7 +55,12 @@ class Store(models.Model):
     distributor = models.OneToOneField(Distributor, models.PROTECT, related_name="store", verbose_name=_("distributor"))
     name = models.CharField(_("name"), max_length=40)
     announcement = models.CharField(_("announcement"), max_length=200, blank=True)
-    portrait = models.ImageField(_("portrait"), upload_to="stores/", blank=True)
+    # The large rendition's storage name; the small one has the suffix "-400".
+    portrait = models.FileField(_("portrait"), upload_to="stores/", blank=True)
+    # Behind the portrait; ahead of it while a new one is being drawn.
+    picture = models.OneToOneField(
+        Picture, models.PROTECT, null=True, blank=True, related_name="store", verbose_name=_("picture")
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -82,7 +82,7 @@ def store(request: HttpRequest, code: str) -> HttpResponse:
         "store": found,
         "store_url": address,
         "canonical": request.build_absolute_uri(address),
-        "picture": found.portrait.url if found.portrait else "",
+        "picture": shelf.stored_picture(found.portrait.name),
     }
     return render(request, "storefront/store.html", context)
 
@@ -105,7 +105,7 @@ def store_product(request: HttpRequest, code: str, number: str) -> HttpResponse:
         "title": listing.title,
         "store_note": {
             "name": found.name,
-            "picture": found.portrait.url if found.portrait else "",
+            "picture": shelf.stored_picture(found.portrait.name),
             "text": listing.reason or found.announcement or _("Picked for you"),
             "url": reverse("store", args=[found.code]),
         },

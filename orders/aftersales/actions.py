@@ -15,7 +15,7 @@ from orders.lifecycle.models import OrderLine
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import require_transaction
 from shop.base.numbers import new_token
-from shop.catalogue.pictures import BYTES_MAX, render
+from shop.media.drawing import BYTES_MAX, draw
 from shop.states.machine import move
 from shop.work import actions as work
 
@@ -119,7 +119,7 @@ def add_evidence(
 
 def _draw_anew(image: "File[bytes]") -> "ContentFile[bytes]":
     try:
-        picture = render(image.read(BYTES_MAX + 1)).large
+        picture = draw(image.read(BYTES_MAX + 1)).large
     except Invalid as error:
         raise Invalid(error.message, field="images") from error
     return ContentFile(picture, name=f"{new_token(24)}.webp")

@@ -15,8 +15,8 @@ from orders.demo.cast import PASSWORD, SUPPLIER_OWNERS, Role
 from shop.accounts.models import User
 from shop.catalogue import actions as catalogue
 from shop.catalogue.categories import create_category
-from shop.catalogue.models import Category, Product
-from shop.catalogue.pictures import add_picture
+from shop.catalogue.models import Category, Product, ProductImage
+from shop.catalogue.pictures import add_picture, draw_picture
 from shop.catalogue.rules import SkuDraft
 from shop.catalogue.states import ProductState
 from shop.freight import actions as freight
@@ -67,6 +67,9 @@ def load(now: datetime) -> list[Product]:
         supplier = houses[row["supplier"]]
         if not Product.objects.filter(supplier=supplier, handle=row["handle"]).exists():
             _product(row, supplier, shelves[row["category"]], pictures, now)
+    # Orders of the story show the pictures as they were, so they are drawn before it begins.
+    for number in ProductImage.objects.filter(file="").exclude(picture=None).values_list("picture__number", flat=True):
+        draw_picture(number=number, now=now)
     own = [row["handle"] for row in told["products"]]
     return list(Product.objects.filter(handle__in=own, state=ProductState.ON_SALE).order_by("pk"))
 
@@ -173,7 +176,7 @@ def _product(row: dict[str, Any], supplier: Supplier, shelf: Category, pictures:
         )
         stock.receive(sku=sku, quantity=row["stock"], reference="首批入库", at=now)
     pricing.set_prices(prices=prices)
-    _picture(made, pictures)
+    _picture(made, pictures, now)
     made.refresh_from_db()
     catalogue.submit_for_review(product=made, actor=actor, at=now)
     catalogue.approve_product(product=made, actor=STAFF, at=now)
@@ -198,10 +201,10 @@ def _description(row: dict[str, Any], supplier: Supplier) -> str:
     )
 
 
-def _picture(product: Product, pictures: Path | None) -> None:
+def _picture(product: Product, pictures: Path | None, now: datetime) -> None:
     found = pictures / f"{product.handle}.webp" if pictures else None
-    if found is not None and found.exists() and not product.images.exclude(file="").exists():
-        add_picture(product=product, data=found.read_bytes(), alt=product.title)
+    if found is not None and found.exists() and not product.images.exclude(picture=None).exists():
+        add_picture(product=product, data=found.read_bytes(), alt=product.title, now=now)
 
 
 def _import(filename: str, supplier: Supplier, shelf: Category, pictures: Path | None, now: datetime) -> None:
@@ -217,4 +220,4 @@ def _import(filename: str, supplier: Supplier, shelf: Category, pictures: Path |
         )
     # Their own pictures lie at addresses that a closed network does not reach.
     for product in Product.objects.filter(supplier=supplier, state=ProductState.ON_SALE):
-        _picture(product, pictures)
+        _picture(product, pictures, now)

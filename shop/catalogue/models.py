@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.base.numbers import new_token
 from shop.catalogue.states import PRODUCT, ProductState
+from shop.media.models import Picture
 from shop.suppliers.models import Supplier
 
 
@@ -146,8 +147,15 @@ class ProductImage(models.Model):
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="images")
     position = models.PositiveSmallIntegerField(_("position"), default=0)
-    # The large rendition; the small one lies beside it with the suffix "-400".
-    file = models.ImageField(_("file"), upload_to="products/", blank=True)
+    # What was uploaded; none while only its address is known.
+    picture = models.OneToOneField(
+        Picture, models.PROTECT, null=True, blank=True, related_name="product_image", verbose_name=_("picture")
+    )
+    # The large rendition, once it is drawn; the small one lies beside it with the suffix "-400". File and size
+    # are copies, so that a list of products reads one table.
+    file = models.FileField(_("file"), upload_to="products/", blank=True)
+    width = models.PositiveSmallIntegerField(_("width"), default=800)
+    height = models.PositiveSmallIntegerField(_("height"), default=800)
     alt = models.CharField(_("description"), max_length=120, blank=True)
     source_url = models.CharField(_("source"), max_length=500, blank=True)
 

@@ -1,6 +1,6 @@
 """Supplier panel: my products."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -8,11 +8,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from shop.accounts.models import User
 from shop.base.backoffice import Act, ActForm
 from shop.catalogue import actions, pictures
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.rules import SkuDraft
 from shop.catalogue.states import ProductState
+from shop.media.drawing import ACCEPT, BYTES_MAX
 from shop.panel.rows import OwnInline, OwnRows, supplier_actor
 from shop.panel.site import own_supplier, supplier_site
 
@@ -42,7 +44,11 @@ class SkuForm(ActForm):
 
 
 class PictureForm(ActForm):
-    file = forms.ImageField(label=_("Picture"), help_text=_("JPEG, PNG or WebP, at most 10 MB."))
+    file = forms.FileField(
+        label=_("Picture"),
+        help_text=_("JPEG, PNG or WebP, at most 10 MB."),
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPT}),
+    )
     alt = forms.CharField(label=_("What it shows"), max_length=120, required=False)
 
 
@@ -74,7 +80,13 @@ def _add_sku(request: HttpRequest, row: Product, data: dict[str, Any]) -> None:
 
 
 def _add_picture(request: HttpRequest, row: Product, data: dict[str, Any]) -> None:
-    pictures.add_picture(product=row, data=data["file"].read(), alt=data["alt"])
+    pictures.add_picture(
+        product=row,
+        data=data["file"].read(BYTES_MAX + 1),
+        alt=data["alt"],
+        uploader=cast(User, request.user),
+        now=timezone.now(),
+    )
 
 
 class SkuInline(OwnInline):

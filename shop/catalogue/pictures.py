@@ -1,71 +1,41 @@
-"""Pictures of products: what a file really holds is drawn anew, in two sizes, under a random name.
+"""Pictures of products: uploaded files become part of a product, in an order, until they are taken off.
 
-Nothing of the uploaded bytes is kept: whatever hides in a picture's margins or behind its end is gone.
+How a file is checked and drawn stands in ``shop.media``; a product shows a picture once it is drawn.
 """
 
-import io
-import warnings
-from dataclasses import dataclass
+from datetime import datetime
 
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid, NotFound
 from shop.base.locks import lock_rows
-from shop.base.numbers import new_token
 from shop.catalogue.models import Product, ProductImage
 from shop.catalogue.rules import IMAGES_MAX, clean_line
+from shop.media import actions as media
+from shop.media.models import Picture
 
-BYTES_MAX = 10 * 1024 * 1024
-PIXELS_MAX = 40_000_000
-SIDE_MIN = 16
-LARGE, SMALL = 800, 400
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-_QUALITY = 82
-
-
-@dataclass(frozen=True, slots=True)
-class Renditions:
-    """A picture as WebP, at most 800 and at most 400 pixels wide and high."""
-
-    large: bytes
-    small: bytes
-
-
-def render(data: bytes) -> Renditions:
-    """Return a picture drawn anew. Only what decodes as JPEG, PNG, WebP, GIF or BMP is a picture.
-
-    Raises ``Invalid`` (field ``file``) for anything else (SVG, HTML, a damaged file), for more than
-    10 MB or 40 megapixels, and for less than 16 pixels a side.
-    """
-    if len(data) > BYTES_MAX:
-        raise Invalid(_("The picture is larger than 10 MB. Save it smaller."), field="file")
-    try:
-        with warnings.catch_warnings():
-            # Pillow's own limit only warns at first; ours is checked below, before a pixel is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                _check_size(*picture.size)
-                upright = ImageOps.exif_transpose(picture)
-                flat = _flatten(upright)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Invalid(_("This is not a picture we can read. Send a JPEG, PNG or WebP file."), field="file") from error
-    return Renditions(_encode(flat, LARGE), _encode(flat, SMALL))
+DRAW = "product_picture.draw"
 
 
 def add_picture(
-    *, product: Product, data: bytes, alt: str = "", source_url: str = "", position: int | None = None
+    *,
+    product: Product,
+    data: bytes,
+    alt: str = "",
+    source_url: str = "",
+    position: int | None = None,
+    uploader: User | None = None,
+    now: datetime,
 ) -> ProductImage:
-    """Store a picture of a product, at the end or at ``position``.
+    """Give a product a picture, at the end or at ``position``; it is shown once it is drawn.
 
     Raises ``Invalid`` for what is no picture, ``Conflict`` beyond 20 pictures.
     """
-    renditions = render(data)
     alt = clean_line(alt, field="alt", longest=120)
+    picture = media.keep(data=data, purpose=Picture.Purpose.PRODUCT, uploader=uploader, now=now)
     with transaction.atomic():
         lock_rows(Product.objects.filter(pk=product.pk))
         own = ProductImage.objects.filter(product=product)
@@ -73,30 +43,44 @@ def add_picture(
             raise Conflict(_("A product has at most 20 pictures. Remove one first."), field="file")
         if position is None:
             position = (own.aggregate(last=Max("position"))["last"] or 0) + 1 if own.exists() else 0
+        media.attach(picture=picture, what=DRAW, now=now)
         return ProductImage.objects.create(
-            product=product, position=position, alt=alt, source_url=source_url, file=_store(renditions)
+            product=product,
+            position=position,
+            alt=alt,
+            source_url=source_url,
+            picture=picture,
+            width=picture.width,
+            height=picture.height,
         )
 
 
-def attach_picture(*, image: ProductImage, data: bytes) -> None:
+def attach_picture(*, image: ProductImage, data: bytes, now: datetime) -> None:
     """Give a picture that was only noted by its address its file. Raises ``Invalid``, ``Conflict``."""
-    name = _store(render(data))
-    if not ProductImage.objects.filter(pk=image.pk, file="").update(file=name):
-        _delete(name)
-        raise Conflict(_("This picture has its file already, or was removed."), field="file")
-    image.file.name = name
-
-
-def remove_picture(*, product: Product, image_id: int) -> None:
-    """Take a picture off a product; its files go when the transaction is committed. Raises ``NotFound``."""
-    image = ProductImage.objects.filter(product=product, pk=image_id).first()
-    if image is None:
-        raise NotFound(_("There is no such picture."))
-    name = image.file.name
+    picture = media.keep(data=data, purpose=Picture.Purpose.PRODUCT, now=now)
     with transaction.atomic():
+        noted = ProductImage.objects.filter(pk=image.pk, file="", picture=None)
+        if not noted.update(picture=picture, width=picture.width, height=picture.height):
+            raise Conflict(_("This picture has its file already, or was removed."), field="file")
+        media.attach(picture=picture, what=DRAW, now=now)
+
+
+def draw_picture(*, number: str, now: datetime) -> None:
+    """Draw an uploaded picture and let its product show it."""
+    picture = media.draw_picture(number=number, now=now)
+    if picture is not None:
+        ProductImage.objects.filter(picture=picture).update(file=picture.file)
+
+
+def remove_picture(*, product: Product, image_id: int, now: datetime) -> None:
+    """Take a picture off a product; its files are thrown away soon. Raises ``NotFound``."""
+    with transaction.atomic():
+        image = ProductImage.objects.filter(product=product, pk=image_id).select_related("picture").first()
+        if image is None:
+            raise NotFound(_("There is no such picture."))
         image.delete()
-        if name:
-            transaction.on_commit(lambda: _delete(name))
+        if image.picture is not None:
+            media.release(picture=image.picture, now=now)
 
 
 def arrange_pictures(*, product: Product, image_ids: list[int]) -> None:
@@ -108,45 +92,3 @@ def arrange_pictures(*, product: Product, image_ids: list[int]) -> None:
         for position, image_id in enumerate(image_ids):
             images[image_id].position = position
         ProductImage.objects.bulk_update(images.values(), ["position"])
-
-
-def small_name(name: str) -> str:
-    """Return where the small rendition of a stored picture lies."""
-    stem, dot, suffix = name.rpartition(".")
-    return f"{stem}-400{dot}{suffix}"
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > PIXELS_MAX:
-        raise Invalid(_("The picture has more than 40 megapixels. Save it smaller."), field="file")
-    if min(width, height) < SIDE_MIN:
-        raise Invalid(_("The picture is too small: at least 16 pixels a side."), field="file")
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the first frame as plain RGB on white, without any metadata."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _encode(picture: Image.Image, side: int) -> bytes:
-    copy = picture.copy()
-    copy.thumbnail((side, side), Image.Resampling.LANCZOS)
-    target = io.BytesIO()
-    copy.save(target, "WEBP", quality=_QUALITY, method=4, exif=b"", icc_profile=b"", xmp=b"")
-    return target.getvalue()
-
-
-def _store(renditions: Renditions) -> str:
-    token = new_token(22)
-    name = default_storage.save(f"products/{token[:2]}/{token}.webp", ContentFile(renditions.large))
-    default_storage.save(small_name(name), ContentFile(renditions.small))
-    return name
-
-
-def _delete(name: str) -> None:
-    default_storage.delete(name)
-    default_storage.delete(small_name(name))

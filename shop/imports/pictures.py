@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from shop.base.errors import DomainError
 from shop.catalogue.models import ProductImage
@@ -25,20 +26,20 @@ class PictureReport:
 
 
 def fetch_noted_pictures(
-    *, supplier: Supplier, limit: int = 500, fetch: Callable[[str], bytes] = fetch_picture
+    *, supplier: Supplier, limit: int = 500, fetch: Callable[[str], bytes] = fetch_picture, now: datetime
 ) -> PictureReport:
     """Fetch up to ``limit`` noted pictures of a supplier; one that fails stays noted and is told.
 
     Each picture is a transaction of its own and none is open while the network is asked. After
     three silent addresses in a row it gives up.
     """
-    noted = ProductImage.objects.filter(product__supplier=supplier, file="").exclude(source_url="")
+    noted = ProductImage.objects.filter(product__supplier=supplier, file="", picture=None).exclude(source_url="")
     report = PictureReport()
     silent = 0
     images = list(noted.order_by("product_id", "position", "pk")[:limit])
     for image in images:
         try:
-            attach_picture(image=image, data=fetch(image.source_url))
+            attach_picture(image=image, data=fetch(image.source_url), now=now)
         except Unreachable as error:
             report.reasons[str(error)] += 1
             silent += 1

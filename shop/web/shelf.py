@@ -14,14 +14,15 @@ from django.utils.translation import get_language
 
 from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Category, Product, ProductImage, Sku
-from shop.catalogue.pictures import small_name
 from shop.catalogue.queries import CategoryNode
+from shop.media.rules import Photo, small_name
 from shop.pricing.models import SkuPrice
 from shop.stock import queries as stock
 
 M = TypeVar("M", bound=Model)
 
 PAGE_SIZE = 24
+NO_PICTURE = Photo("", "", 800, 800)
 
 # Icons of categories that name none, and the only icons a category may name (see frontend/icons.txt).
 DEFAULT_CATEGORY_ICON = "shopping-basket"
@@ -42,15 +43,6 @@ class Card:
     url: str
     reason: str = ""
     chips: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of a product: the large rendition, the small one, what it shows."""
-
-    url: str
-    small: str
-    alt: str
 
 
 @dataclass(frozen=True)
@@ -92,11 +84,11 @@ class Shelf:
     below: tuple["Shelf", ...] = ()
 
 
-def picture_of(image: ProductImage | None) -> Picture:
-    """Return the addresses of a product's picture; empty ones when there is none."""
+def picture_of(image: ProductImage | None) -> Photo:
+    """Return a product's picture; one without addresses when there is none."""
     if image is None or not image.file:
-        return Picture("", "", "")
-    return Picture(image.file.url, stored_picture(image.file.name), image.alt)
+        return NO_PICTURE
+    return Photo(image.file.url, stored_picture(image.file.name), image.width, image.height, image.alt)
 
 
 def stored_picture(name: str | None) -> str:
@@ -104,7 +96,7 @@ def stored_picture(name: str | None) -> str:
     return default_storage.url(small_name(name)) if name else ""
 
 
-def first_pictures(product_ids: Sequence[int]) -> dict[int, Picture]:
+def first_pictures(product_ids: Sequence[int]) -> dict[int, Photo]:
     """Return each product's first picture, in one statement."""
     rows = (
         ProductImage.objects.filter(product_id__in=product_ids)
@@ -143,14 +135,13 @@ def cards(
     ids = [product.pk for product in products]
     pictures = first_pictures(ids)
     compare = _compare_prices(ids)
-    none = Picture("", "", "")
     return [
         Card(
             number=product.number,
             title=(titles or {}).get(product.pk) or product.title,
             subtitle=product.subtitle,
-            picture=pictures.get(product.pk, none).small,
-            picture_large=pictures.get(product.pk, none).url,
+            picture=pictures.get(product.pk, NO_PICTURE).small,
+            picture_large=pictures.get(product.pk, NO_PICTURE).url,
             price_fen=(prices_fen or {}).get(product.pk, product.min_retail_fen),
             was_fen=compare.get(product.pk),
             sold=product.sold_count,
@@ -209,7 +200,7 @@ def trail_of(category: Category) -> list[Shelf]:
     return [shelf(one) for one in trail]
 
 
-def pictures_of(product: Product) -> list[Picture]:
+def pictures_of(product: Product) -> list[Photo]:
     """Return the pictures of a product that are here, in their order."""
     return [picture_of(image) for image in product.images.all() if image.file]
 

@@ -23,6 +23,7 @@ from shop.states.machine import StateConflict
 from shop.states.models import StateChange
 from shop.work.sweep import run_due
 from tests.distributors.sellers import moment, open_store, tea
+from tests.uploads import files_in, picture
 from tests.world import STAFF, person, price, sku_of, yunling
 
 pytestmark = pytest.mark.django_db
@@ -243,10 +244,26 @@ def test_picks_stand_in_the_order_their_owner_gave_them():
 
 def test_a_store_changes_what_it_says_but_no_script_gets_a_picture():
     store = open_store("阿禾 Ahe")
-    stores.update_store(store=store, name="阿禾厨房", announcement="周三到货")
+    stores.update_store(store=store, name="阿禾厨房", announcement="周三到货", now=moment())
     store.refresh_from_db()
     assert (store.name, store.announcement) == ("阿禾厨房", "周三到货")
     with pytest.raises(Invalid):
-        stores.update_store(store=store, portrait=b"<svg onload=alert(1)></svg>")
+        stores.update_store(store=store, portrait=b"<svg onload=alert(1)></svg>", now=moment())
     with pytest.raises(Invalid):
-        stores.update_store(store=store, name="")
+        stores.update_store(store=store, name="", now=moment())
+
+
+def test_a_stores_portrait_is_shown_once_it_is_drawn_and_the_last_one_stays(media_folder):
+    store = open_store("阿禾 Ahe")
+    for side in (50, 60):
+        stores.update_store(store=store, portrait=picture(side, side), now=moment())
+    # The first one never was drawn: its turn comes when another has taken its place.
+    run_due(rounds_max=2)
+    store.refresh_from_db()
+    assert (store.portrait.name, store.picture.width) == (store.picture.file, 60)
+    assert {name.split("/")[-1].split("-")[0].removesuffix(".webp") for name in files_in(media_folder)} == {
+        store.picture.number
+    }
+    stores.update_store(store=store, portrait=b"", now=moment())
+    run_due(rounds_max=2)
+    assert (store.portrait.name, files_in(media_folder)) == ("", [])

@@ -12,7 +12,6 @@ import openpyxl
 import pytest
 from django.core.management import call_command
 from PIL import Image
-from pytest_django import Settings
 
 from shop.base.errors import Invalid
 from shop.catalogue.models import Product, ProductImage
@@ -23,6 +22,7 @@ from shop.imports.pictures import fetch_noted_pictures
 from shop.imports.reading import read_sheet
 from shop.pricing.models import SkuPrice
 from shop.suppliers.models import Supplier
+from shop.work.sweep import run_due
 from tests.shop.goods import NOON, orchard
 
 HEAD = ["handle", "title", "price", "stock"]
@@ -265,13 +265,13 @@ def test_without_a_network_the_import_goes_on_and_says_so(supplier: Supplier, tm
 
 
 def test_noted_pictures_get_their_files_and_bad_ones_stay_noted(
-    supplier: Supplier, server: str, settings: Settings, tmp_path: Path
+    supplier: Supplier, server: str, media_folder: Path
 ) -> None:
-    settings.MEDIA_ROOT = tmp_path
     rows = "".join(f"p{path},Pear,5,{server}/{path}\n" for path in ("good", "page", "lie"))
     text = f"handle,title,price,image\n{rows}"
     import_catalogue(supplier=supplier, source=io.BytesIO(text.encode()), now=NOON)
-    report = fetch_noted_pictures(supplier=supplier, fetch=fetch_here)
+    report = fetch_noted_pictures(supplier=supplier, fetch=fetch_here, now=NOON)
+    run_due(rounds_max=1)
     assert (report.fetched, report.waiting, sum(report.reasons.values())) == (1, 2, 2)
     stored = ProductImage.objects.exclude(file="").get()
     with Image.open(stored.file) as kept:

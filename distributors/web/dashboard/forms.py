@@ -16,9 +16,8 @@ from distributors.stores.rules import (
     TITLE_LENGTH_MAX,
 )
 from shop.base.money import FEN_PER_YUAN, format_yuan
+from shop.media.drawing import ACCEPT, BYTES_MAX
 from shop.pricing.rules import Offer
-
-PORTRAIT_BYTES_MAX = 5 * 1024 * 1024
 
 
 class YuanField(forms.DecimalField):
@@ -72,7 +71,12 @@ class StoreForm(forms.Form):
         help_text=_("Stands at the top of your store."),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    portrait = forms.ImageField(label=_("Picture"), required=False, help_text=_("5 MB at most."))
+    portrait = forms.FileField(
+        label=_("Picture"),
+        required=False,
+        help_text=_("10 MB at most."),
+        widget=forms.FileInput(attrs={"accept": ACCEPT}),
+    )
     without_portrait = forms.BooleanField(label=_("Take the picture out"), required=False)
 
     def clean_portrait(self) -> bytes | None:
@@ -80,10 +84,7 @@ class StoreForm(forms.Form):
         file = self.cleaned_data.get("portrait")
         if not file:
             return None
-        if file.size > PORTRAIT_BYTES_MAX:
-            raise forms.ValidationError(_("A picture may have 5 MB at most."))
-        file.seek(0)
-        data: bytes = file.read()
+        data: bytes = file.read(BYTES_MAX + 1)
         return data
 
 

@@ -8,6 +8,7 @@ from django.db.models import Count, F, OuterRef, Subquery, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,7 +23,7 @@ from shop.accounts.rules import mask_name
 from shop.base.errors import DomainError
 from shop.web.access import show_refusal
 from shop.web.product_page import more_url
-from shop.web.shelf import stretch
+from shop.web.shelf import stored_picture, stretch
 
 PER_PAGE = 20
 # What a commission is still worth.
@@ -118,7 +119,13 @@ def settings(request: StoreRequest) -> HttpResponse:
         facts = form.cleaned_data
         portrait = b"" if facts["without_portrait"] and facts["portrait"] is None else facts["portrait"]
         try:
-            actions.update_store(store=store, name=facts["name"], announcement=facts["announcement"], portrait=portrait)
+            actions.update_store(
+                store=store,
+                name=facts["name"],
+                announcement=facts["announcement"],
+                portrait=portrait,
+                now=timezone.now(),
+            )
         except DomainError as error:
             show_refusal(form, error)
         else:
@@ -128,7 +135,7 @@ def settings(request: StoreRequest) -> HttpResponse:
         "section": "store",
         "form": form,
         "store": store,
-        "portrait": store.portrait.url if store.portrait else "",
+        "portrait": stored_picture(store.portrait.name),
         "store_url": request.build_absolute_uri(reverse("store", args=[store.code])),
         "may_leave": request.desk.distributor.state in (DistributorState.ACTIVE, DistributorState.SUSPENDED),
     }

@@ -61,7 +61,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file.name}: {error}") from error
         self._tell(report, is_dry=options["dry_run"], fetches=options["fetch_images"])
         if options["fetch_images"] and not options["dry_run"]:
-            self._tell_pictures(fetch_noted_pictures(supplier=supplier))
+            self._tell_pictures(fetch_noted_pictures(supplier=supplier, now=timezone.now()))
 
     def _tell(self, report: ImportReport, *, is_dry: bool, fetches: bool) -> None:
         for problem in report.problems:

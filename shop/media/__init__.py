@@ -1,0 +1,1 @@
+"""Pictures people upload: checked, kept aside, drawn anew in two sizes, and thrown away when nobody wants them."""
