@@ -152,6 +152,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
                     _staff("payments", "refund", _("Refunds"), "undo"),
                     _staff("aftersales", "aftersale", _("After-sales"), "assignment_return"),
                     _staff("payments", "gatewaynotice", _("Gateway notices"), "notifications_active"),
+                    _staff("payments", "reconciliation", _("Reconciliations"), "balance"),
                 ],
             },
             {

@@ -313,6 +313,7 @@ DJANGO_STRUCTLOG_USER_ID_FIELD = "number"
 LINJIA_VERSION = "0.1.0"
 DUE_WORK = schedule.DUE_WORK
 PERIODIC_WORK = schedule.PERIODIC_WORK
+HEALTH_FACTS = schedule.HEALTH_FACTS
 # Whether the doorbell is rung after a commit; the sweep finds the work anyway.
 LINJIA_BELL = True
 LINJIA_WORK_ATTEMPTS_MAX = env_int("LINJIA_WORK_ATTEMPTS_MAX", 12, minimum=1)

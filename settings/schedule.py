@@ -68,3 +68,9 @@ DUE_WORK: dict[str, str] = {
     "aftersale.deadline": "orders.flow.tasks.decide_aftersale",
     "shipping.upload": "orders.flow.tasks.upload_shipping",
 }
+
+# What `/readyz` and `/metrics` tell besides: functions `fact(now) -> shop.base.health.Fact`, by dotted path.
+HEALTH_FACTS: list[str] = [
+    "orders.flow.health.reconciliation",
+    "orders.flow.health.uncleared",
+]

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
+from prometheus_client import Counter
 
 from distributors.payouts.sending import TransferMismatch
 from orders.flow.notices import receive_notice
@@ -16,6 +17,7 @@ from shop.gateways.registry import default_gateway
 logger = structlog.get_logger(__name__)
 
 BODY_BYTES_MAX = 64 * 1024
+NOTICES = Counter("linjia_notices", "Notices of the payment channel, by what came of them.", ["kind", "outcome"])
 
 
 @csrf_exempt  # the signature proves the sender; a channel has no session
@@ -27,6 +29,7 @@ def wechat_notice(request: HttpRequest, kind: str) -> HttpResponse:
     but it speaks against our records; kept, nothing changed. 5xx: come again.
     """
     if int(request.headers.get("Content-Length") or 0) > BODY_BYTES_MAX:
+        NOTICES.labels(kind, "rejected").inc()
         return _fail(413, "too large")
     try:
         outcome = receive_notice(
@@ -36,14 +39,18 @@ def wechat_notice(request: HttpRequest, kind: str) -> HttpResponse:
             now=timezone.now(),
         )
     except NoticeRejected as rejection:
+        NOTICES.labels(kind, "rejected").inc()
         logger.warning("notice_rejected", kind=kind, reason=rejection.reason)
         return _fail(401, "not proven")
     except (NoticeMismatch, TransferMismatch, NotFound) as mismatch:
+        NOTICES.labels(kind, "mismatch").inc()
         logger.warning("notice_mismatch", kind=kind, reason=str(mismatch))
         return _fail(400, "does not fit our records")
     except DomainError as error:
+        NOTICES.labels(kind, "not_applied").inc()
         logger.warning("notice_not_applied", kind=kind, code=error.code, reason=str(error))
         return _fail(500, "try again")
+    NOTICES.labels(kind, "taken_in").inc()
     logger.info("notice_taken_in", kind=kind, outcome=outcome)
     return JsonResponse({"code": "SUCCESS"})
 

@@ -6,6 +6,7 @@ Named by the settings of the theme, which calls ``staff`` or ``supplier`` with w
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -22,6 +23,7 @@ from orders.lifecycle.models import SupplierOrder
 from orders.lifecycle.queries import supplier_orders_of
 from orders.lifecycle.states import SupplierOrderState
 from orders.payments.models import Refund
+from orders.payments.queries import last_reconciliation, open_differences
 from orders.payments.states import RefundState
 from orders.settlements.models import Statement, SupplierPayout
 from orders.settlements.queries import position_of, statements_of
@@ -76,6 +78,11 @@ def staff(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         for model, state, label, icon in questions
         if user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
     ]
+    run = last_reconciliation(settings.LINJIA_GATEWAY)
+    if run is not None and user.has_perm("payments.view_bookdifference"):
+        query = f"reconciliation__id__exact={run.pk}&is_mended__exact=0&explained_by__exact="
+        label = _("Differences with the channel")
+        waiting.append(_waiting("admin", open_differences(run), label, "balance", query))
     return context | {"title": _("Overview"), "waiting": waiting}
 
 

@@ -122,6 +122,25 @@ def close_payment(*, number: str, now: datetime) -> str:
     return confirm_payment(gateway_name=payment.gateway, state=rail.query_payment(number), now=now)
 
 
+@retry_on_contention()
+def take_in_lost(*, gateway_name: str, number: str, now: datetime) -> str:
+    """Take in a payment that only the gateway remembers (we were restored to an earlier moment).
+
+    It names the order it was for, and the amount must be the order's. Returns as ``confirm_payment``;
+    raises ``NoticeMismatch`` when it names no order of ours, ``GatewayUnknown`` when nobody can tell.
+    """
+    state = gateway_named(gateway_name).query_payment(number)
+    with transaction.atomic():
+        orders = lock_rows(Order.objects.filter(number=state.reference))
+        if not orders or state.state not in ("paid", "refunded") or state.amount_fen != orders[0].payable_fen:
+            raise payments.mismatch_error(f"{MISMATCH}:order")
+        if not Payment.objects.filter(number=number).exists():
+            payments.restore_payment(
+                order=orders[0], gateway=gateway_name, number=number, amount_fen=state.amount_fen, now=now
+            )
+        return confirm_payment(gateway_name=gateway_name, state=state, now=now)
+
+
 def _said(notice: Notice) -> GatewayPayment:
     words = ("not_found", "unpaid", "paid", "closed", "refunded")
     return GatewayPayment(

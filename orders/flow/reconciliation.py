@@ -4,159 +4,155 @@ What differs has a type and a cause. Only a lost word is mended, and only by ask
 needs a judgement is listed for a person.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from django.db import models
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.db.models import QuerySet
 
 from distributors.payouts import sending
 from distributors.payouts.models import Withdrawal
+from distributors.payouts.states import WithdrawalState
 from orders.flow import reversal
-from orders.flow.payment import query_payment
-from orders.payments.models import Payment, Refund
-from shop.gateways.contract import BookEntry
+from orders.flow.comparison import compare, write_down
+from orders.flow.payment import query_payment, take_in_lost
+from orders.payments.models import BookDifference, Reconciliation, Refund
+from orders.payments.queries import open_differences
+from orders.payments.states import DifferenceCause, RefundState
+from shop.base.errors import DomainError
+from shop.gateways.contract import Gateway, GatewayRefused, GatewayUnknown, PaymentState, TransferState
+from shop.gateways.contract import RefundState as RefundAnswer
 from shop.gateways.registry import gateway_named
+from shop.work.sweep import database_now
+
+MENDABLE = (DifferenceCause.NOT_RECORDED, DifferenceCause.FAILED_THERE, DifferenceCause.LOST_HERE)
+# Bills are photographs of a day: so many things a run may ask about one by one.
+ASK_MAX = 500
+# A day's book may lie on the other side of midnight than the moment we wrote down.
+MARGIN = timedelta(days=1)
+# What is open here so long should have been told by now.
+OVERDUE = timedelta(hours=1)
+_DONE = ("paid", "refunded", "succeeded")
+_FAILED = ("abnormal", "closed", "failed", "cancelled")
+_OUT = (WithdrawalState.SENDING, WithdrawalState.UNKNOWN, WithdrawalState.WAITING_USER)
 
 
-class Cause(models.TextChoices):
-    """What is different, and what it usually means."""
+def reconcile(
+    *, gateway_name: str, since: datetime, until: datetime, is_mending: bool, now: datetime
+) -> Reconciliation:
+    """Compare what moved from ``since`` to ``until``; with ``is_mending`` take in what was not heard.
 
-    NOT_RECORDED = "not_recorded", _("done there, not here: its notice was lost")
-    FAILED_THERE = "failed_there", _("failed there, still open here: its notice was lost")
-    UNKNOWN_HERE = "unknown_here", _("moved there under a number we do not know: lost here, or not ours")
-    MISSING_THERE = "missing_there", _("done here, not there: booked without the gateway")
-    AMOUNT = "amount", _("the amounts differ")
-    TWICE = "twice", _("moved there more than once, here once")
-    OTHER_STATE = "other_state", _("done here, not done there")
-
-
-MENDABLE = frozenset({Cause.NOT_RECORDED, Cause.FAILED_THERE})
-_DONE = {"payment": ("paid", "refunded"), "refund": ("succeeded",), "transfer": ("paid",)}
-_FAILED = {"payment": (), "refund": ("abnormal", "closed"), "transfer": ("failed", "cancelled")}
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that two books tell differently. Amounts in fen, None where a book has none."""
-
-    kind: str
-    number: str
-    cause: Cause
-    ours_fen: int | None
-    theirs_fen: int | None
-    detail: str = ""
-
-    @property
-    def explanation(self) -> str | Promise:
-        return self.cause.label
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """What we hold about one movement: done, failed, or still open."""
-
-    amount_fen: int
-    is_done: bool
-    is_failed: bool
-    times: int = 1
-
-
-def reconcile(*, gateway_name: str, since: datetime, until: datetime) -> list[Difference]:
-    """Return what our book and the gateway's tell differently about ``since`` to ``until``.
-
-    Everything in the gateway's book from ``since`` on is looked up here by its number; what is done here
-    in that time is looked up there. Raises ``GatewayUnknown`` when the book cannot be had.
+    The gateway's book is fetched first, into a file; memory does not grow with it. Returns the run with
+    its differences; nothing is written when the book cannot be had (``GatewayUnknown``,
+    ``GatewayRefused``).
     """
-    theirs: dict[tuple[str, str], list[BookEntry]] = defaultdict(list)
-    for entry in gateway_named(gateway_name).book(since):
-        theirs[entry.kind, entry.number].append(entry)
-    ours = _ours(gateway_name, theirs)
-    found = [
-        difference
-        for (kind, number), entries in theirs.items()
-        for difference in _compare(kind, number, entries, ours.get((kind, number)))
-    ]
-    for kind, number, amount_fen in _done_here(gateway_name, since, until):
-        if (kind, number) not in theirs:
-            found.append(Difference(kind, number, Cause.MISSING_THERE, amount_fen, None))
-    return sorted(found, key=lambda difference: (difference.kind, difference.number, difference.cause))
+    rail = gateway_named(gateway_name)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
+        theirs_count = write_down(rail.book(since - MARGIN), file)
+        run = Reconciliation.objects.create(
+            gateway=gateway_name, since=since, until=until, started_at=now, theirs_count=theirs_count
+        )
+        ours_count = compare(run=run, file=file)
+        _ask(run, rail, now=now)
+        if is_mending and _mend_all(run, now=now):
+            run.differences.update(is_mended=True)
+            ours_count = compare(run=run, file=file)
+            _ask(run, rail, now=now)
+    run.ours_count, run.finished_at = ours_count, database_now()
+    run.save(update_fields=["ours_count", "finished_at"])
+    return run
 
 
-def mend(*, difference: Difference, gateway_name: str, now: datetime) -> bool:
-    """Ask the gateway about a movement whose notice was lost, and take the answer in; true when it helped.
+def mend(*, difference: BookDifference, now: datetime) -> bool:
+    """Ask the gateway about a movement whose word was lost, and take the answer in; true when it was tried.
 
-    Anything else is left to a person. Raises ``GatewayUnknown`` when nobody can tell.
+    Anything else is left to a person. Raises ``GatewayUnknown`` or ``GatewayRefused`` when nobody can
+    tell, ``DomainError`` when the answer does not fit our books.
     """
     if difference.cause not in MENDABLE:
         return False
-    number = difference.number
-    if difference.kind == "payment":
-        return query_payment(number=number, now=now) in ("applied", "late", "second", "seen")
-    if difference.kind == "refund":
-        answer = gateway_named(gateway_name).query_refund(number)
-        outcome = reversal.confirm_refund(gateway_name=gateway_name, state=answer, now=now)
-        return outcome != reversal.NOTED or answer.state in _FAILED["refund"]
-    sending.settle_unknown(number=number, now=now)
+    name, number = difference.reconciliation.gateway, difference.number
+    if difference.cause == DifferenceCause.LOST_HERE:
+        take_in_lost(gateway_name=name, number=number, now=now)
+    elif difference.kind == "payment":
+        query_payment(number=number, now=now)
+    elif difference.kind == "refund":
+        answer = gateway_named(name).query_refund(number)
+        reversal.confirm_refund(gateway_name=name, state=answer, now=now)
+    else:
+        sending.settle_unknown(number=number, now=now)
     return True
 
 
-def _compare(kind: str, number: str, entries: Sequence[BookEntry], ours: _Ours | None) -> Iterator[Difference]:
-    done = [entry for entry in entries if entry.state in _DONE[kind]]
-    theirs_fen = sum(entry.amount_fen for entry in done) if done else None
-    states = ", ".join(sorted({entry.state for entry in entries}))
-    if ours is None:
-        if done:
-            yield Difference(kind, number, Cause.UNKNOWN_HERE, None, theirs_fen, states)
-        return
-    ours_fen = ours.amount_fen * ours.times if ours.is_done else None
-    if done and not ours.is_done:
-        yield Difference(kind, number, Cause.NOT_RECORDED, None, theirs_fen, states)
-    elif not done and ours.is_done:
-        yield Difference(kind, number, Cause.OTHER_STATE, ours_fen, None, states)
-    elif done and len(done) != ours.times:
-        yield Difference(kind, number, Cause.TWICE, ours_fen, theirs_fen, states)
-    elif done and theirs_fen != ours_fen:
-        yield Difference(kind, number, Cause.AMOUNT, ours_fen, theirs_fen, states)
-    elif not ours.is_done and not ours.is_failed and {e.state for e in entries} & set(_FAILED[kind]):
-        yield Difference(kind, number, Cause.FAILED_THERE, None, None, states)
+def _mend_all(run: Reconciliation, *, now: datetime) -> int:
+    """Mend what can be; return how many were tried. What could not be mended says why."""
+    tried = 0
+    rows = open_differences(run).filter(cause__in=MENDABLE).order_by("kind", "pk")
+    for difference in rows.iterator(chunk_size=500):
+        try:
+            tried += mend(difference=difference, now=now)
+        except (GatewayUnknown, GatewayRefused, DomainError) as error:
+            BookDifference.objects.filter(pk=difference.pk).update(mend_error=str(error)[:200])
+    return tried
 
 
-def _ours(gateway_name: str, theirs: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], _Ours]:
-    """Return what we hold under the numbers of the gateway's book: three statements."""
-    numbers: dict[str, list[str]] = defaultdict(list)
-    for kind, number in theirs:
-        numbers[kind].append(number)
-    again = Payment.objects.filter(gateway=gateway_name, gateway_number__in=numbers["payment"])
-    second = again.filter(state="succeeded").values_list("gateway_number")
-    times = dict(second.annotate(count=models.Count("pk")).order_by())
-    held: dict[tuple[str, str], _Ours] = {}
-    payments = Payment.objects.filter(gateway=gateway_name, number__in=numbers["payment"])
-    for number, fen, state in payments.values_list("number", "amount_fen", "state"):
-        # A payment we gave up may still be made: to us it has failed, to reconcile it has not.
-        held["payment", number] = _Ours(fen, state == "succeeded", False, 1 + times.get(number, 0))
-    refunds = Refund.objects.filter(payment__gateway=gateway_name, number__in=numbers["refund"])
-    for number, fen, state in refunds.values_list("number", "amount_fen", "state"):
-        held["refund", number] = _Ours(fen, state == "succeeded", state == "failed")
-    transfers = Withdrawal.objects.filter(gateway=gateway_name, number__in=numbers["transfer"])
-    for number, fen, tax, state in transfers.values_list("number", "amount_fen", "tax_fen", "state"):
-        held["transfer", number] = _Ours(fen - tax, state == "paid", state in ("failed", "cancelled"))
-    return held
+def _ask(run: Reconciliation, rail: Gateway, *, now: datetime) -> None:
+    """Ask about what the book, made earlier, may not know: done here and not there, or long open here."""
+    doubtful = open_differences(run).filter(cause__in=[DifferenceCause.MISSING_THERE, DifferenceCause.OTHER_STATE])
+    for difference in doubtful.order_by("pk")[:ASK_MAX]:
+        told = _told(rail, difference.kind, difference.number)
+        if told is not None and told[0] in _DONE and told[1] == difference.ours_fen:
+            difference.delete()
+    for kind, number, amount_fen, reference in _long_open(run, now=now):
+        told = _told(rail, kind, number)
+        if told is None or told[0] not in (*_DONE, *_FAILED):
+            continue
+        is_done = told[0] in _DONE
+        BookDifference.objects.update_or_create(
+            reconciliation=run,
+            kind=kind,
+            number=number,
+            defaults={
+                "cause": _cause_of_open(is_done, told[1], amount_fen),
+                "theirs_fen": told[1] if is_done else None,
+                "detail": f"– / {told[0]}",
+                "reference": reference,
+                "is_mended": False,
+            },
+        )
 
 
-def _done_here(gateway_name: str, since: datetime, until: datetime) -> Iterator[tuple[str, str, int]]:
-    span = {"succeeded_at__gte": since, "succeeded_at__lt": until}
-    payments = Payment.objects.filter(gateway=gateway_name, state="succeeded", gateway_number="", **span)
-    for number, fen in payments.values_list("number", "amount_fen"):
-        yield "payment", number, fen
-    refunds = Refund.objects.filter(payment__gateway=gateway_name, state="succeeded", **span)
-    for number, fen in refunds.values_list("number", "amount_fen"):
-        yield "refund", number, fen
-    transfers = Withdrawal.objects.filter(
-        gateway=gateway_name, state="paid", finished_at__gte=since, finished_at__lt=until
+def _cause_of_open(is_done: bool, theirs_fen: int, ours_fen: int) -> DifferenceCause:
+    if not is_done:
+        return DifferenceCause.FAILED_THERE
+    return DifferenceCause.NOT_RECORDED if theirs_fen == ours_fen else DifferenceCause.AMOUNT
+
+
+def _told(rail: Gateway, kind: str, number: str) -> tuple[str, int] | None:
+    """Return the state and amount the gateway names at this moment, None when it cannot be had."""
+    answer: PaymentState | RefundAnswer | TransferState
+    try:
+        if kind == "payment":
+            answer = rail.query_payment(number)
+        elif kind == "refund":
+            answer = rail.query_refund(number)
+        else:
+            answer = rail.query_transfer(number)
+    except (GatewayUnknown, GatewayRefused):
+        return None
+    return answer.state, answer.amount_fen
+
+
+def _long_open(run: Reconciliation, *, now: datetime) -> Iterator[tuple[str, str, int, str]]:
+    """Return the oldest refunds and transfers that are under way for too long: kind, number, fen, of what."""
+    known = run.differences.filter(is_mended=False)
+    refunds: QuerySet[Refund] = Refund.objects.filter(
+        payment__gateway=run.gateway, state=RefundState.SENT, requested_at__lt=now - OVERDUE
+    ).exclude(number__in=known.filter(kind="refund").values("number"))
+    for refund in refunds.select_related("payment").order_by("requested_at")[:ASK_MAX]:
+        yield "refund", refund.number, refund.amount_fen, refund.payment.number
+    out = Withdrawal.objects.filter(gateway=run.gateway, state__in=_OUT, sent_at__lt=now - OVERDUE).exclude(
+        number__in=known.filter(kind="transfer").values("number")
     )
-    for number, fen, tax in transfers.values_list("number", "amount_fen", "tax_fen"):
-        yield "transfer", number, fen - tax
+    for row in out.select_related("store").order_by("pk")[:ASK_MAX]:
+        yield "transfer", row.number, row.amount_fen - row.tax_fen, row.store.code

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order
 from orders.lifecycle.states import OrderState
-from orders.payments.models import GatewayNotice, Payment
+from orders.payments.models import BookDifference, GatewayNotice, Payment
 from orders.payments.rules import MISMATCH
 from orders.payments.states import PaymentState
 from shop.base.errors import Conflict, Invalid
@@ -131,6 +131,7 @@ def _collection(payment: Payment) -> Collection:
         expires_at=order.expires_at,
         payer_openid=payment.payer_openid or None,
         kind=payment.kind,  # type: ignore[arg-type]
+        reference=order.number,
     )
 
 
@@ -196,6 +197,36 @@ def give_up(*, order: Order, reason: str, now: datetime) -> list[Payment]:
         work.forget(what="payment.query", subject=payment.number)
         work.remember(what="payment.close", subject=payment.number, due_at=now)
     return payments
+
+
+def restore_payment(*, order: Order, gateway: str, number: str, amount_fen: int, now: datetime) -> Payment:
+    """Write down again a payment that only the gateway remembers, as one that was given up.
+
+    The caller holds the order's lock and takes in what the gateway says next.
+    """
+    require_transaction()
+    return Payment.objects.create(
+        number=number,
+        order=order,
+        gateway=gateway,
+        kind="restored",
+        amount_fen=amount_fen,
+        state=PaymentState.EXPIRED,
+        started_at=now,
+    )
+
+
+def explain_difference(*, difference: BookDifference, text: str, actor: str) -> None:
+    """Say why two books may differ about one thing; later comparisons that find the same take it over.
+
+    Raises ``Invalid`` (``text``) without a word, ``Conflict`` when it was mended or explained before.
+    """
+    said = text.strip()
+    if not said:
+        raise Invalid(_("Say why."), field="text")
+    rows = BookDifference.objects.filter(pk=difference.pk, is_mended=False, explained_by="")
+    if rows.update(explained_by=actor, explanation=said[:200]) != 1:
+        raise Conflict(_("Somebody explained or mended this already."), code="explained")
 
 
 def record_notice(*, gateway: str, notice: Notice, now: datetime) -> GatewayNotice | None:

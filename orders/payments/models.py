@@ -1,12 +1,13 @@
 """Money in, money back, and every notice a gateway sent."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.payments.rules import REFUNDS_MAX
-from orders.payments.states import PAYMENT, REFUND, PaymentState, RefundState
+from orders.payments.states import PAYMENT, REFUND, DifferenceCause, PaymentState, RefundState
 from shop.base.numbers import new_number
 
 
@@ -48,7 +49,12 @@ class Payment(models.Model):
     class Meta:
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
-        indexes = [models.Index(fields=["order", "-id"])]
+        indexes = [
+            models.Index(fields=["order", "-id"]),
+            models.Index(fields=["gateway_number"], condition=~Q(gateway_number=""), name="payment_second_times"),
+            # A day is found by its pages; rows lie in the order of their time.
+            BrinIndex(fields=["succeeded_at"], autosummarize=True, name="payment_by_day"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="payment_amount_positive"),
             models.CheckConstraint(
@@ -110,7 +116,11 @@ class Refund(models.Model):
     class Meta:
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
-        indexes = [models.Index(fields=["order", "-id"])]
+        indexes = [
+            models.Index(fields=["order", "-id"]),
+            models.Index(fields=["requested_at"], condition=~Q(state="succeeded"), name="refund_pending"),
+            BrinIndex(fields=["succeeded_at"], autosummarize=True, name="refund_by_day"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(amount_fen__gt=0, freight_fen__gte=0, freight_fen__lte=F("amount_fen")),
@@ -170,3 +180,61 @@ class GatewayNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} {self.state}"
+
+
+class Reconciliation(models.Model):
+    """One comparison of our book with a gateway's own, over all that moved from ``since`` to ``until``."""
+
+    gateway = models.CharField(_("gateway"), max_length=16)
+    since = models.DateTimeField(_("from"))
+    until = models.DateTimeField(_("until"))
+    started_at = models.DateTimeField(_("started at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    # How many movements each book has in that time.
+    theirs_count = models.PositiveIntegerField(_("movements there"), default=0)
+    ours_count = models.PositiveIntegerField(_("movements here"), default=0)
+
+    class Meta:
+        verbose_name = _("reconciliation")
+        verbose_name_plural = _("reconciliations")
+        indexes = [models.Index(fields=["gateway", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class BookDifference(models.Model):
+    """One thing that two books tell differently. Amounts in fen, empty where a book has none."""
+
+    reconciliation = models.ForeignKey(
+        Reconciliation, models.CASCADE, related_name="differences", verbose_name=_("reconciliation")
+    )
+    kind = models.CharField(_("kind"), max_length=10)
+    number = models.CharField(_("number"), max_length=64)
+    cause = models.CharField(_("cause"), max_length=16, choices=DifferenceCause)
+    ours_fen = models.BigIntegerField(_("here (fen)"), null=True, blank=True)
+    theirs_fen = models.BigIntegerField(_("there (fen)"), null=True, blank=True)
+    # What each book says of its state, and what the movement belongs to.
+    detail = models.CharField(_("details"), max_length=200, blank=True)
+    reference = models.CharField(_("belongs to"), max_length=128, blank=True)
+    is_mended = models.BooleanField(_("mended"), default=False)
+    mend_error = models.CharField(_("why it could not be mended"), max_length=200, blank=True)
+    # A person looked into it and says why it may stay; a later comparison that finds the same takes it over.
+    explained_by = models.CharField(_("explained by"), max_length=64, blank=True)
+    explanation = models.CharField(_("explanation"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("difference of the books")
+        verbose_name_plural = _("differences of the books")
+        indexes = [models.Index(fields=["kind", "number"])]
+        constraints = [
+            models.UniqueConstraint(fields=["reconciliation", "kind", "number"], name="difference_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.kind} {self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        """Neither mended nor explained."""
+        return not self.is_mended and not self.explained_by

@@ -7,7 +7,7 @@ from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order
-from orders.payments.models import GatewayNotice, Payment, Refund
+from orders.payments.models import BookDifference, GatewayNotice, Payment, Reconciliation, Refund
 from orders.payments.states import RefundState
 from shop.accounts.models import User
 from shop.base.errors import NotFound
@@ -63,3 +63,14 @@ def notices_about(numbers: Sequence[str]) -> QuerySet[GatewayNotice]:
 def query_pause(*, since: datetime, now: datetime, least: timedelta) -> timedelta:
     """Return how long to wait before asking again: as long as it has been open, at most ten minutes."""
     return min(max(now - since, least), timedelta(minutes=10))
+
+
+def last_reconciliation(gateway: str) -> Reconciliation | None:
+    """Return the newest finished comparison with a gateway's book."""
+    return Reconciliation.objects.filter(gateway=gateway, finished_at__isnull=False).order_by("-pk").first()
+
+
+def open_differences(run: Reconciliation) -> QuerySet[BookDifference]:
+    """Return what a comparison found and nobody has mended or explained."""
+    rows = BookDifference.objects.filter(reconciliation=run, is_mended=False, explained_by="")
+    return rows.select_related("reconciliation")

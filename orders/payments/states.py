@@ -42,3 +42,18 @@ REFUND = Table(
         RefundState.SUCCEEDED: (),
     },
 )
+
+
+class DifferenceCause(models.TextChoices):
+    """What two books tell differently, and what it usually means."""
+
+    NOT_RECORDED = "not_recorded", _("done there, open here: its notice was lost")
+    FAILED_THERE = "failed_there", _("failed there, open here: its notice was lost")
+    LOST_HERE = "lost_here", _("paid there for an order of ours, its payment was lost here")
+    ENDED_HERE = "ended_here", _("done there although it was given up here")
+    UNKNOWN_HERE = "unknown_here", _("moved there under a number we do not know: lost here, or not ours")
+    MISSING_THERE = "missing_there", _("done here, unknown there: booked without the gateway")
+    OTHER_STATE = "other_state", _("done here, not done there")
+    AMOUNT = "amount", _("the amounts differ")
+    TWICE = "twice", _("moved there more often than here")
+    OTHER_ID = "other_id", _("the gateway's own number of it differs")

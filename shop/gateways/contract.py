@@ -11,7 +11,7 @@ How a call can end:
   with the **same** number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -62,7 +62,8 @@ class Collection:
 
     ``number`` is ours (6 to 32 letters, digits, ``_``, ``-``); ``expires_at`` is aware; ``payer_openid`` is needed
     for ``jsapi`` (payment inside WeChat), ``native`` gives a code to scan, ``h5`` a page for a phone's browser, which
-    wants the payer's address in ``payer_ip``.
+    wants the payer's address in ``payer_ip``. ``reference`` is a word of ours (at most 128 bytes) that the gateway keeps
+    with the payment and gives back, so that a payment we lost still says what it was for.
     """
 
     number: str
@@ -72,6 +73,7 @@ class Collection:
     payer_openid: str | None = None
     kind: CollectionKind = "jsapi"
     payer_ip: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class PaymentState:
     transaction_id: str = ""
     payer_openid: str = ""
     paid_at: datetime | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,8 @@ class TransferState:
     """What the gateway knows about a transfer to a person.
 
     In ``waiting_user`` the person must confirm within 24 hours; ``package_info`` opens that confirmation in WeChat.
-    Only ``transfer()`` gives the package, again for the same number while it waits; a query does not.
+    Only ``transfer()`` gives the package, again for the same number while it waits; a query does not. Only a query
+    tells the ``openid`` it goes to.
     """
 
     number: str
@@ -126,6 +130,7 @@ class TransferState:
     package_info: str = ""
     fail_reason: str = ""
     finished_at: datetime | None = None
+    openid: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,8 @@ class Notice:
 @dataclass(frozen=True)
 class BookEntry:
     """One line of the gateway's own book, for reconciliation. ``amount_fen`` is always positive; ``kind`` tells
-    the direction: ``payment`` in, ``refund`` and ``transfer`` out.
+    the direction: ``payment`` in, ``refund`` and ``transfer`` out. ``reference`` is what was kept with a payment, and
+    the payment's number for a refund.
     """
 
     kind: NoticeKind
@@ -162,6 +168,7 @@ class BookEntry:
     amount_fen: int
     gateway_id: str
     at: datetime
+    reference: str = ""
 
 
 class Gateway(Protocol):
@@ -212,5 +219,8 @@ class Gateway(Protocol):
     def read_notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         """Prove and open a notice. Takes ``request.headers`` and the raw body; raises ``NoticeRejected``."""
 
-    def book(self, since: datetime) -> list[BookEntry]:
-        """The gateway's own lines from ``since`` on, oldest first, each thing once in its present state."""
+    def book(self, since: datetime) -> Iterator[BookEntry]:
+        """The gateway's own lines from ``since`` on, day by day, each movement once. Memory does not grow with them.
+
+        A line is as its day's book was made; what happened to it later only a query tells.
+        """

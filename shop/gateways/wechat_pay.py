@@ -5,22 +5,19 @@ The library signs, verifies and decrypts; this adapter gives it time limits and 
 the contract. No other module may touch the library.
 """
 
-import gzip
-import hashlib
-import hmac
 import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 import requests
 from wechatpayv3 import WeChatPay as Library
 from wechatpayv3 import WeChatPayType
 
-from shop.gateways import wechat_bills, wechat_words
+from shop.gateways import wechat_words
 from shop.gateways.contract import (
     BookEntry,
     Collection,
@@ -33,7 +30,10 @@ from shop.gateways.contract import (
     TransferState,
 )
 from shop.gateways.credentials import Credentials
+from shop.gateways.wechat_bills import CHINA
+from shop.gateways.wechat_book import BillReader
 from shop.gateways.wechat_notices import NoticeReader
+from shop.gateways.wechat_words import Understanding, text
 
 # Seconds to connect and to answer.
 TIMEOUT = (3, 10)
@@ -95,6 +95,7 @@ class WechatPay:
             public_key_id=credentials.platform_key_id,
         )
         set_base_address(self._library, credentials.pay_base_url)
+        self._bills = BillReader(self._library, ask=self._ask, call=self._call)
         self._notices = NoticeReader(self._library, credentials, max_age_seconds=notice_max_age_seconds)
 
     @property
@@ -113,6 +114,7 @@ class WechatPay:
             "amount": {"total": collection.amount_fen, "currency": "CNY"},
             "time_expire": _rfc3339(collection.expires_at),
             "notify_url": self._notify_url("payment"),
+            "attach": collection.reference or None,
             "pay_type": _KINDS[collection.kind],
         }
         if collection.kind == "jsapi":
@@ -123,11 +125,11 @@ class WechatPay:
                 "h5_info": {"type": "Wap"},
             }
         told = self._ask(self._library.pay, **asked)
-        with _Understanding():
+        with Understanding():
             if collection.kind == "jsapi":
-                prepay_id = _text(told["prepay_id"])
+                prepay_id = text(told["prepay_id"])
                 return CollectResult(prepay_id, self._client_params(prepay_id), "")
-            return CollectResult("", {}, _text(told["code_url" if collection.kind == "native" else "h5_url"]))
+            return CollectResult("", {}, text(told["code_url" if collection.kind == "native" else "h5_url"]))
 
     def _client_params(self, prepay_id: str) -> dict[str, str]:
         """The arguments of ``wx.requestPayment``. Four lines are signed; the kind of signature is not one of them."""
@@ -149,7 +151,7 @@ class WechatPay:
             if refusal.code in _NOT_FOUND:
                 return PaymentState(number=number, state="not_found")
             raise
-        with _Understanding():
+        with Understanding():
             self._check_ours(told, "mchid")
             return _about(number, wechat_words.payment_state(told))
 
@@ -186,7 +188,7 @@ class WechatPay:
             notify_url=self._notify_url("refund"),
             **({"transaction_id": transaction_id} if transaction_id else {"out_trade_no": payment_number}),
         )
-        with _Understanding():
+        with Understanding():
             return _about(number, wechat_words.refund_state(told))
 
     def query_refund(self, number: str) -> RefundState:
@@ -198,7 +200,7 @@ class WechatPay:
             if refusal.code in _NOT_FOUND:
                 return RefundState(number=number, payment_number="", state="not_found")
             raise
-        with _Understanding():
+        with Understanding():
             return _about(number, wechat_words.refund_state(told))
 
     def transfer(
@@ -227,7 +229,7 @@ class WechatPay:
             ],
             notify_url=self._notify_url("transfer"),
         )
-        with _Understanding():
+        with Understanding():
             return _about(number, wechat_words.transfer_state(told, amount_fen))
 
     def query_transfer(self, number: str) -> TransferState:
@@ -239,7 +241,7 @@ class WechatPay:
             if refusal.code in _NOT_FOUND:
                 return TransferState(number=number, state="not_found")
             raise
-        with _Understanding():
+        with Understanding():
             self._check_ours(told, "mch_id")
             return _about(number, wechat_words.transfer_state(told))
 
@@ -247,57 +249,19 @@ class WechatPay:
         """Withdraw what the person has not confirmed; ``processing`` until a query says ``cancelled``."""
         _check_number(_TRANSFER_NUMBER, number)
         told = self._ask(self._library.mch_transfer_bills_cancel, out_bill_no=number)
-        with _Understanding():
+        with Understanding():
             return _about(number, wechat_words.transfer_state(told, 0))
 
     def read_notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         """Prove and open a notice; see the contract."""
         return self._notices.read(headers, body, now)
 
-    def book(self, since: datetime) -> list[BookEntry]:
+    def book(self, since: datetime) -> Iterator[BookEntry]:
         """The daily bills from ``since`` on: payments, refunds and transfers that happened.
 
         WeChat makes a day's bill on the next morning, so today's entries are usually missing.
         """
-        found: list[BookEntry] = []
-        # Bills know whole seconds only.
-        since = since.replace(microsecond=0)
-        day = since.astimezone(wechat_bills.CHINA).date()
-        today = datetime.now(tz=wechat_bills.CHINA).date()
-        while day <= today:
-            is_made = day < today
-            text = self._bill(self._library.trade_bill, day, is_made=is_made)
-            with _Understanding():
-                found += wechat_bills.trade_entries(text) if text else []
-            for account in ("BASIC", "OPERATION"):
-                text = self._bill(self._library.fundflow_bill, day, is_made=is_made, account_type=account)
-                with _Understanding():
-                    found += wechat_bills.transfer_entries(text) if text else []
-            day += timedelta(days=1)
-        return sorted((entry for entry in found if entry.at >= since), key=lambda entry: (entry.at, entry.number))
-
-    def _bill(self, kind: Callable[..., Any], day: date, *, is_made: bool, **options: str) -> str:
-        try:
-            told = self._ask(kind, bill_date=day.isoformat(), **options)
-        except GatewayRefused as refusal:
-            if refusal.code == "NO_STATEMENT_EXIST" or not is_made:
-                return ""
-            raise
-        with _Understanding():
-            content = self._download(_text(told["download_url"]))
-            text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-            # The download itself is not signed; the digest was, in the answer that named it.
-            if not hmac.compare_digest(
-                hashlib.sha1(text, usedforsecurity=False).hexdigest(), _text(told["hash_value"]).lower()
-            ):
-                raise ValueError("the bill is not the one that was offered")
-            return text.decode("utf-8")
-
-    def _download(self, address: str) -> bytes:
-        status, content = self._call(self._library.download_bill, url=address)
-        if status != requests.codes.ok or not isinstance(content, bytes):
-            raise GatewayUnknown(f"the bill could not be fetched: status {status}")
-        return content
+        return self._bills.entries(since)
 
     def _notify_url(self, kind: str) -> str:
         return self._credentials.notify_base_url + NOTIFY_PATHS[kind]
@@ -339,17 +303,6 @@ def set_base_address(library: Library, address: str) -> None:
     core._gate_way = address  # noqa: SLF001
 
 
-class _Understanding:
-    """What cannot be understood in a believed answer is an unknown outcome, not a crash."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError)):
-            raise GatewayUnknown(f"WeChat's answer cannot be understood: {error!r}") from error
-
-
 def _json(content: Any) -> dict[str, Any] | None:
     try:
         told = json.loads(content)
@@ -363,12 +316,6 @@ def _about(number: str, state: S) -> S:
     if state.number != number:
         raise ValueError("the answer speaks of another number")
     return state
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is not a text")
-    return value
 
 
 def _check_number(pattern: re.Pattern[str], number: str) -> None:
@@ -388,4 +335,4 @@ def _refuse(message: str) -> NoReturn:
 def _rfc3339(moment: datetime) -> str:
     if moment.tzinfo is None:
         _refuse("the expiry has no time zone")
-    return moment.astimezone(UTC).astimezone(wechat_bills.CHINA).isoformat(timespec="seconds")
+    return moment.astimezone(UTC).astimezone(CHINA).isoformat(timespec="seconds")

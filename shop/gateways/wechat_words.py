@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from shop.gateways.contract import (
+    GatewayUnknown,
     NoticeKind,
     PaymentState,
     PaymentStateName,
@@ -49,6 +50,24 @@ NOTICE_KINDS: Mapping[str, NoticeKind] = {
 _FINAL_TRANSFERS = ("paid", "failed", "cancelled")
 
 
+class Understanding:
+    """What cannot be understood in a believed answer is an unknown outcome, not a crash."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError)):
+            raise GatewayUnknown(f"WeChat's answer cannot be understood: {error!r}") from error
+
+
+def text(value: Any) -> str:
+    """A text that is not empty. Raises ``ValueError`` for anything else."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
 def moment(text: Any) -> datetime | None:
     """An instant of WeChat's (RFC 3339), aware; nothing for nothing. Raises ``ValueError`` for nonsense."""
     if not text:
@@ -75,6 +94,7 @@ def payment_state(told: Mapping[str, Any]) -> PaymentState:
         transaction_id=told.get("transaction_id") or "",
         payer_openid=(told.get("payer") or {}).get("openid") or "",
         paid_at=moment(told.get("success_time")),
+        reference=told.get("attach") or "",
     )
 
 
@@ -104,4 +124,5 @@ def transfer_state(told: Mapping[str, Any], amount_fen: int | None = None) -> Tr
         package_info=told.get("package_info") or "",
         fail_reason=told.get("fail_reason") or "",
         finished_at=moment(told.get("update_time")) if state in _FINAL_TRANSFERS else None,
+        openid=told.get("openid") or "",
     )

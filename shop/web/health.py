@@ -12,12 +12,14 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
+from shop.base.health import Fact
 from shop.work.models import Due, DueState
 
 logger = structlog.get_logger(__name__)
@@ -38,7 +40,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Whether traffic may come here: 200 or 503, with one word for each thing looked at.
 
-    Late due work is told, but does not take the web away: pages can be served while a worker is down.
+    Late due work and differing books are told, but do not take the web away: pages can be served all the same.
     """
     answers = {"database": _database(), "redis": _redis()}
     is_ready = set(answers.values()) == {"ok"}
@@ -47,6 +49,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         is_ready = is_ready and answers["migrations"] == "ok"
         if answers["migrations"] == "ok":
             answers["due_work"] = _due_work()
+            answers |= {fact.name: fact.word for fact in _facts()}
     return JsonResponse({"ready": is_ready} | answers, status=200 if is_ready else 503)
 
 
@@ -94,6 +97,12 @@ def _due_work() -> str:
     return f"late by {age} s" if age > LATE.total_seconds() else "ok"
 
 
+def _facts() -> list[Fact]:
+    """What the floors above say about themselves; they are named in the settings, for this floor knows none of them."""
+    now = timezone.now()
+    return [import_string(path)(now) for path in settings.HEALTH_FACTS]
+
+
 def _oldest_due_seconds() -> int:
     """How long the oldest open work has been due, in seconds; 0 when nothing is due."""
     now = timezone.now()
@@ -123,6 +132,9 @@ class _OfDatabase:
             "Work set aside for a person to look at.",
             value=Due.objects.filter(state=DueState.PARKED).count(),
         )
+        for fact in _facts():
+            for number in fact.numbers:
+                yield GaugeMetricFamily(number.name, number.meaning, value=number.value)
 
 
 def _numbers() -> CollectorRegistry:

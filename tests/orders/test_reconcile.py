@@ -1,4 +1,4 @@
-"""Our book against the gateway's, and every book against every other."""
+"""Every book against every other. Our book against the gateway's: ``test_reconcile_gateway``."""
 
 from datetime import timedelta
 from io import StringIO
@@ -7,14 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from distributors.payouts import books, sending
-from distributors.payouts.models import Withdrawal
-from orders.flow import reversal, tasks
-from orders.flow.reconciliation import Cause, Difference, mend, reconcile
+from orders.flow import tasks
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.actions import start_payment
-from orders.payments.models import Payment, Refund
+from orders.payments.models import Payment
 from shop.gateways.sandbox.client import SandboxControl
 from shop.work.models import Due
 from tests import world
@@ -29,11 +26,6 @@ def payment(sandbox: SandboxControl) -> Payment:
     world.rule()
     order = trade.placed((world.product(world.yunling(), "云岭白茶"), 1, world.ahe()))
     return start_payment(order=order, kind="jsapi", payer_openid="o-su", now=world.now())
-
-
-def compare() -> list[Difference]:
-    at = world.now()
-    return reconcile(gateway_name="sandbox", since=at - timedelta(days=1), until=at + timedelta(minutes=1))
 
 
 def paid(payment: Payment, sandbox: SandboxControl) -> Order:
@@ -51,110 +43,12 @@ def run(*arguments: str) -> tuple[int, str]:
     return 0, said.getvalue()
 
 
-def test_books_that_agree(payment: Payment, sandbox: SandboxControl) -> None:
-    order = paid(payment, sandbox)
-    reversal.cancel_order(order=order, actor="user:U1", reason="", now=world.now())
-    refund = Refund.objects.get()
-    tasks.send_refund(subject=refund.number, now=world.now())
-    tasks.query_refund(subject=refund.number, now=world.now())
-
-    assert compare() == []
-    assert run("reconcile")[0] == 0
-
-
-def test_a_lost_notice_is_listed_and_mended(payment: Payment, sandbox: SandboxControl) -> None:
-    sandbox.pay(payment.number)
-
-    (difference,) = compare()
-    assert (difference.kind, difference.number, difference.cause) == (
-        "payment",
-        payment.number,
-        Cause.NOT_RECORDED,
-    )
-    assert (difference.ours_fen, difference.theirs_fen) == (None, payment.amount_fen)
-    code, said = run("reconcile")
-    assert code == 1
-    assert payment.number in said
-    assert Order.objects.get().state == "placed"
-
-    code, said = run("reconcile", "--mend")
-
-    assert code == 0, said
-    assert Order.objects.get().state == "paid"
-    assert compare() == []
-
-
-def test_a_lost_refund_notice_is_mended(payment: Payment, sandbox: SandboxControl) -> None:
-    order = paid(payment, sandbox)
-    reversal.cancel_order(order=order, actor="user:U1", reason="", now=world.now())
-    refund = Refund.objects.get()
-    sandbox.hold_refunds()
-    tasks.send_refund(subject=refund.number, now=world.now())
-    assert compare() == []
-    sandbox.finish_refund(refund.number)
-
-    (difference,) = compare()
-    assert difference.cause == Cause.NOT_RECORDED
-    assert mend(difference=difference, gateway_name="sandbox", now=world.now())
-    assert compare() == []
-    assert trade.clearing(order) == 0
-
-
-def test_money_under_a_number_we_lost_is_listed_for_a_person(payment: Payment, sandbox: SandboxControl) -> None:
-    """As after a restore: the gateway remembers what we forgot."""
-    paid(payment, sandbox)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("UPDATE payments_payment SET number = 'PFORGOTTEN000001'")
-        cursor.execute("SET LOCAL session_replication_role = origin")
-
-    found = {(one.number, one.cause) for one in compare()}
-
-    assert found == {
-        (payment.number, Cause.UNKNOWN_HERE),
-        ("PFORGOTTEN000001", Cause.MISSING_THERE),
-    }
-    assert run("reconcile", "--mend")[0] == 1
-
-
-def test_money_taken_twice_is_listed_until_it_is_taken_in(payment: Payment, sandbox: SandboxControl) -> None:
-    paid(payment, sandbox)
-    sandbox.pay_again(payment.number)
-
-    (difference,) = compare()
-    assert (difference.cause, difference.theirs_fen) == (Cause.TWICE, 2 * payment.amount_fen)
-
-
 def test_a_finished_trade_leaves_nothing_to_find(payment: Payment, sandbox: SandboxControl) -> None:
     order = paid(payment, sandbox)
     trade.settle(trade.complete(order))
 
     assert verify_all(now=world.now()) == []
     assert run("verify_all")[0] == 0
-
-
-def test_a_lost_word_about_a_transfer_is_mended(payment: Payment, sandbox: SandboxControl) -> None:
-    trade.settle(trade.complete(paid(payment, sandbox)))
-    withdrawal = Withdrawal.objects.create(
-        store=world.ahe(),
-        amount_fen=500,
-        openid=sandbox.openid_of("ahe"),
-        real_name="阿禾",
-        gateway="sandbox",
-        requested_at=world.now(),
-    )
-    books.reserve(withdrawal, at=world.now())
-    Withdrawal.objects.filter(pk=withdrawal.pk).update(state="approved")
-    sending.send(number=withdrawal.number, now=world.now())
-    sandbox.confirm_transfer(withdrawal.number)
-
-    (difference,) = compare()
-    assert (difference.kind, difference.cause) == ("transfer", Cause.NOT_RECORDED)
-    assert run("reconcile", "--mend")[0] == 0
-    withdrawal.refresh_from_db()
-    assert withdrawal.state == "paid"
-    assert compare() == []
-    assert verify_all(now=world.now()) == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_transfer_waits_for_the_person(sandbox: SandboxControl, gateway: Gateway
     assert (started.state, started.amount_fen) == ("waiting_user", 5_000)
     assert started.package_info
     waiting = gateway.query_transfer("BILL1")
-    assert waiting == replace(started, package_info="")
+    assert waiting == replace(started, package_info="", openid=sandbox.openid_of("lin"))
     sandbox.confirm_transfer("BILL1")
     done = gateway.query_transfer("BILL1")
     assert done == replace(waiting, state="paid", finished_at=done.finished_at)

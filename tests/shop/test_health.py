@@ -23,7 +23,15 @@ def test_alive_needs_nothing(client: Client, django_assert_num_queries) -> None:
 def test_ready_when_everything_answers(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json() == {"ready": True, "database": "ok", "redis": "ok", "migrations": "ok", "due_work": "ok"}
+    assert answer.json() == {
+        "ready": True,
+        "database": "ok",
+        "redis": "ok",
+        "migrations": "ok",
+        "due_work": "ok",
+        "reconciliation": "never",
+        "uncleared_money": "ok",
+    }
 
 
 def test_not_ready_with_a_migration_to_apply(client: Client) -> None:

@@ -131,7 +131,7 @@ def yuan(amount_fen: int) -> str:
 
 def _payment_lines(world: World, day: date) -> list[list[str]]:
     rows = world.book.rows(
-        "SELECT t.*, p.kind, p.description FROM transactions t JOIN payments p USING (out_trade_no) ORDER BY paid_at"
+        "SELECT t.*, p.kind, p.description, p.attach FROM transactions t JOIN payments p USING (out_trade_no) ORDER BY paid_at"
     )
     return [
         _trade_line(
@@ -145,6 +145,7 @@ def _payment_lines(world: World, day: date) -> list[list[str]]:
                 "交易状态": "SUCCESS",
                 "应结订单金额": yuan(row["amount_fen"]),
                 "商品名称": row["description"],
+                "商户数据包": row["attach"],
                 "订单金额": yuan(row["amount_fen"]),
             },
         )

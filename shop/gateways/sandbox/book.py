@@ -79,6 +79,13 @@ class Book:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.executescript(_SCHEMA)
+        self._add_columns()
+
+    def _add_columns(self) -> None:
+        """What books of earlier versions lack."""
+        known = {row["name"] for row in self.rows("PRAGMA table_info(payments)")}
+        if "attach" not in known:
+            self.run("ALTER TABLE payments ADD COLUMN attach TEXT NOT NULL DEFAULT ''")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

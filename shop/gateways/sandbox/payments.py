@@ -14,8 +14,9 @@ _NUMBER = re.compile(r"[A-Za-z0-9_\-*]{6,32}\Z")
 _TRADE_TYPES = {"jsapi": "JSAPI", "native": "NATIVE", "h5": "MWEB"}
 _DESCRIPTIONS = {"SUCCESS": "支付成功", "REFUND": "转入退款", "NOTPAY": "订单未支付", "CLOSED": "订单已关闭"}
 _DESCRIPTION_MAX = 127
+_ATTACH_BYTES_MAX = 128
 # What a repeated call must say again, word for word.
-_FIXED = ("kind", "openid", "amount_fen", "description", "notify_url")
+_FIXED = ("kind", "openid", "amount_fen", "description", "notify_url", "attach")
 
 
 def collect(world: World, call: Call, kind: str) -> Reply:
@@ -70,7 +71,14 @@ def _read(world: World, data: dict[str, Any], kind: str) -> dict[str, Any]:
         "description": description,
         "notify_url": notify_url,
         "expires_at": _expiry(world, data.get("time_expire")),
+        "attach": _attach(data.get("attach")),
     }
+
+
+def _attach(text: Any) -> str:
+    if text is not None and (not isinstance(text, str) or len(text.encode()) > _ATTACH_BYTES_MAX):
+        raise Refusal(400, "PARAM_ERROR", f"attach must be a text of at most {_ATTACH_BYTES_MAX} bytes")
+    return text or ""
 
 
 def _expiry(world: World, text: Any) -> float:
@@ -158,7 +166,7 @@ def describe(world: World, payment: sqlite3.Row, paid: sqlite3.Row | None) -> di
             "transaction_id": paid["transaction_id"],
             "trade_type": _TRADE_TYPES[payment["kind"]],
             "bank_type": "OTHERS",
-            "attach": "",
+            "attach": payment["attach"],
             "success_time": rfc3339(paid["paid_at"]),
             "payer": {"openid": paid["openid"]},
             "amount": {"total": total, "payer_total": total, "currency": "CNY", "payer_currency": "CNY"},
