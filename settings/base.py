@@ -1,6 +1,5 @@
 """Settings of every environment. What differs stands in dev.py, test.py and prod.py."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
@@ -36,9 +35,9 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_celery_beat",
     "django_structlog",
-    "axes",
     "csp",
     # floor 1: the house
+    "shop.privacy",
     "shop.states",
     "shop.accounts",
     "shop.ledger",
@@ -73,22 +72,22 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "settings.tracing.RequestIdMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
     "settings.security.PanelPolicyMiddleware",
+    "settings.security.PersonalAnswersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "distributors.links.middleware.ShareMiddleware",
-    "axes.middleware.AxesMiddleware",
     # Last, so that it is the first to hear of a refusal.
     "shop.web.middleware.RefusalMiddleware",
 ]
@@ -118,10 +117,7 @@ TEMPLATES = [
 # --- people --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -139,16 +135,11 @@ SESSION_COOKIE_NAME = "lj_session"
 CSRF_COOKIE_NAME = "lj_csrf"
 CSRF_COOKIE_HTTPONLY = True
 
-AXES_FAILURE_LIMIT = env_int("LINJIA_SIGN_IN_TRIES_MAX", 5, minimum=1)
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = ["username"]
-AXES_USERNAME_FORM_FIELD = "username"  # what authenticate() calls it, whatever the user model does
-AXES_RESET_ON_SUCCESS = True
-AXES_VERBOSE = False
-AXES_ENABLE_ADMIN = False
-AXES_DISABLE_ACCESS_LOG = True
-# Addresses are limited by throttles: many people share one behind a carrier's gateway.
-SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+# Wrong passwords of one account, and of one address (many people share one behind a carrier's gateway), in 15 minutes.
+LINJIA_SIGN_IN_TRIES_MAX = env_int("LINJIA_SIGN_IN_TRIES_MAX", 5, minimum=1)
+LINJIA_SIGN_IN_TRIES_PER_ADDRESS_MAX = env_int("LINJIA_SIGN_IN_TRIES_PER_ADDRESS_MAX", 50, minimum=1)
+# How many proxies of ours stand in front and add to X-Forwarded-For; 0: the connection itself says who asks.
+LINJIA_PROXIES = env_int("LINJIA_PROXIES", 0)
 
 # --- languages, time, files ------------------------------------------------------------------------------------------
 
@@ -227,7 +218,7 @@ REST_FRAMEWORK = {
         "touch": "300/min",
     },
     "EXCEPTION_HANDLER": "shop.api.errors.handle",
-    "NUM_PROXIES": env_int("LINJIA_PROXIES", 0),
+    "NUM_PROXIES": LINJIA_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 

@@ -6,13 +6,15 @@ import warnings
 
 os.environ.setdefault("LINJIA_LOG_FORM", "text")
 
-from settings import embedded
+from settings import embedded, samples
 from settings.base import *  # noqa: F403 - a settings module extends the common one
 from settings.base import DATABASE_OPTIONS
-from settings.env import broker_from_url, database_from_url, env_bool, env_list, env_str
+from settings.env import broker_from_url, database_from_url, env_bool, env_list, env_str, keys_from
 
 DEBUG = env_bool("LINJIA_DEBUG", False)
-SECRET_KEY = "development-only-" + "linjia" * 8
+SECRET_KEY = samples.DEVELOPMENT_SECRET_KEY
+LINJIA_DATA_KEYS = keys_from("LINJIA_DATA_KEYS", env_list("LINJIA_DATA_KEYS", [samples.DATA_KEY]))
+LINJIA_LOOKUP_KEYS = keys_from("LINJIA_LOOKUP_KEYS", env_list("LINJIA_LOOKUP_KEYS", [samples.LOOKUP_KEY]))
 ALLOWED_HOSTS = env_list("LINJIA_HOSTS", ["localhost", "127.0.0.1", "[::1]", ".localhost"])
 
 # --- servers: those that are named, else our own ---------------------------------------------------------------------

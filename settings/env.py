@@ -4,12 +4,18 @@ A setting that is present but cannot be understood stops the start with one sent
 found and what is expected. Nothing falls back silently.
 """
 
+import base64
+import binascii
 import os
 import re
+from collections import Counter
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from settings import samples
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -19,6 +25,10 @@ _SAMPLE = re.compile(
     r"change.?me|example|sample|insecure|secret.?key|your.?(key|secret)|password|^(.)\2+$", re.IGNORECASE
 )
 _SECRET_LENGTH_MIN = 32
+# Random hexadecimal of 32 characters has about 14 different ones and hardly ever under 8; words and keyboard runs have fewer or come in order.
+_DIFFERENT_MIN = 8
+_KEY_BYTES = 32
+_MAKE_ONE = "Make your own: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 def env_str(name: str, default: str | None = None) -> str:
@@ -67,16 +77,51 @@ def env_list(name: str, default: list[str]) -> list[str]:
     return [piece.strip() for piece in raw.split(",") if piece.strip()]
 
 
-def env_secret(name: str) -> str:
-    """A secret that must be there, long enough and not copied from an example."""
-    value = env_str(name)
-    if len(value) < _SECRET_LENGTH_MIN:
-        raise ImproperlyConfigured(f"{name} is too short: use at least {_SECRET_LENGTH_MIN} random characters.")
+def env_secret(name: str, *, length_min: int = _SECRET_LENGTH_MIN) -> str:
+    """A secret that must be there, long enough, random, and not copied from an example or from this repository."""
+    return strong(name, env_str(name), length_min=length_min)
+
+
+def env_keys(name: str) -> list[bytes]:
+    """Keys of 32 random bytes in URL-safe base64, separated by commas; the first is the one in use."""
+    return keys_from(name, [strong(name, word) for word in env_list(name, []) or [env_str(name)]])
+
+
+def keys_from(name: str, words: list[str]) -> list[bytes]:
+    """Return the bytes of keys written in URL-safe base64, each of 32 bytes and named once."""
+    keys = []
+    for word in words:
+        try:
+            key = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) != _KEY_BYTES:
+            raise ImproperlyConfigured(f"{name}: each key is 32 random bytes in URL-safe base64. {_MAKE_ONE}")
+        keys.append(key)
+    if len(set(keys)) != len(keys):
+        raise ImproperlyConfigured(f"{name} names a key twice.")
+    return keys
+
+
+def strong(name: str, value: str, *, length_min: int = _SECRET_LENGTH_MIN) -> str:
+    """Return a secret that is one; the refusal names the variable and never shows the value."""
+    if value in samples.ALL:
+        raise ImproperlyConfigured(f"{name} is a sample of this repository, which everybody can read. {_MAKE_ONE}")
+    if len(value) < length_min:
+        raise ImproperlyConfigured(f"{name} is too short: use at least {length_min} random characters.")
     if _SAMPLE.search(value):
-        raise ImproperlyConfigured(
-            f"{name} looks like a sample. Make your own: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
+        raise ImproperlyConfigured(f"{name} looks like a sample. {_MAKE_ONE}")
+    if _is_predictable(value):
+        raise ImproperlyConfigured(f"{name} is not random enough. {_MAKE_ONE}")
     return value
+
+
+def _is_predictable(value: str) -> bool:
+    """Whether few characters, a repeated piece or a run through the alphabet make up most of it."""
+    steps = Counter(ord(after) - ord(before) for before, after in pairwise(value))
+    is_a_run = steps.most_common(1)[0][1] > len(value) // 2
+    is_repeated = any(value[size:] == value[:-size] for size in range(1, len(value) // 2 + 1))
+    return is_a_run or is_repeated or len(set(value)) < _DIFFERENT_MIN
 
 
 def database_from_url(url: str) -> dict[str, Any]:

@@ -60,7 +60,6 @@ def configuration(*, form: str, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.server": {"handlers": [], "propagate": True},
             "django_celery_beat": {"level": "WARNING"},
-            "axes": {"level": "WARNING"},
             # Tasks of the clock come every second; those that do something say so themselves.
             "django_structlog.celery": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},

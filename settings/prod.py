@@ -6,21 +6,28 @@ import re
 from django.core.exceptions import ImproperlyConfigured
 
 from settings.base import *  # noqa: F403 - a settings module extends the common one
-from settings.base import DATABASE_OPTIONS, STORAGES
+from settings.base import DATABASE_OPTIONS, REST_FRAMEWORK, STORAGES
 from settings.env import (
     broker_from_url,
     database_from_url,
     env_bool,
     env_int,
+    env_keys,
     env_list,
     env_secret,
     env_str,
+    strong,
 )
 
 if env_bool("LINJIA_DEBUG", False) or env_bool("DEBUG", False):
     raise ImproperlyConfigured("DEBUG is on. Production does not start with it: unset LINJIA_DEBUG and DEBUG.")
 DEBUG = False
-SECRET_KEY = env_secret("LINJIA_SECRET_KEY")
+SECRET_KEY = env_secret("LINJIA_SECRET_KEY", length_min=50)
+# People's data: what encrypts it, and what finds it again. Losing the first loses phones and addresses for ever.
+LINJIA_DATA_KEYS = env_keys("LINJIA_DATA_KEYS")
+LINJIA_LOOKUP_KEYS = env_keys("LINJIA_LOOKUP_KEYS")
+if set(LINJIA_DATA_KEYS) & set(LINJIA_LOOKUP_KEYS):
+    raise ImproperlyConfigured("LINJIA_DATA_KEYS and LINJIA_LOOKUP_KEYS must not share a key.")
 ALLOWED_HOSTS = env_list("LINJIA_HOSTS", [])
 if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("LINJIA_HOSTS must name the shop's hosts, separated by commas; * is refused.")
@@ -72,6 +79,9 @@ for _name in (
         raise ImproperlyConfigured(f"{_name}: there is no readable file at that path.")
 if len(env_str("LINJIA_WECHAT_API_V3_KEY")) != 32:
     raise ImproperlyConfigured("LINJIA_WECHAT_API_V3_KEY must have exactly 32 characters.")
+for _name in ("LINJIA_WECHAT_API_V3_KEY", "LINJIA_WECHAT_APP_SECRET", "LINJIA_METRICS_TOKEN"):
+    if env_str(_name, ""):
+        strong(_name, env_str(_name))
 LINJIA_SMS_URL = env_str("LINJIA_SMS_URL")
 LINJIA_SMS_KEY = env_secret("LINJIA_SMS_KEY")
 
@@ -82,6 +92,10 @@ SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = env_int("LINJIA_HSTS_SECONDS", 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+# TLS ends at a proxy of ours; its X-Forwarded-For says who asks, and only the last entry is its word.
+LINJIA_PROXIES = env_int("LINJIA_PROXIES", 1)
+REST_FRAMEWORK = REST_FRAMEWORK | {"NUM_PROXIES": LINJIA_PROXIES}
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 LANGUAGE_COOKIE_SECURE = True

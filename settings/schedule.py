@@ -35,6 +35,7 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "forget_tries": {"task": "shop.accounts.tasks.forget_tries", "schedule": 3600.0, "options": {"expires": 600}},
     "close_days": {"task": "shop.ledger.tasks.close_days", "schedule": 600.0, "options": {"expires": 300}},
 }
 
@@ -44,6 +45,7 @@ PERIODIC_WORK: list[str] = [
     "distributors.commissions.tasks.settle_due",
     "orders.settlements.tasks.settle_due",
     "orders.settlements.tasks.close_statements",
+    "shop.accounts.tasks.forget_tries",
     "shop.ledger.tasks.close_days",
     "shop.stock.tasks.refresh_sold_counts",
 ]

@@ -1,8 +1,7 @@
-"""The content security policy of the two admin panels and of the API's reading page.
+"""What answers say to browsers besides Django's own headers: policies of the panels, what must not be kept.
 
-Unfold's pages run Alpine's ordinary build, which needs `unsafe-eval`, carry small inline scripts and set styles on
-elements. That is allowed on their two prefixes and nowhere else. A nonce is left out there: with one, browsers would
-ignore `unsafe-inline`.
+Unfold's pages run Alpine's ordinary build, which needs `unsafe-eval`, and set styles on elements. That is allowed on
+the two panels' prefixes and nowhere else; scripts stand in files everywhere, so inline ones run nowhere.
 """
 
 from collections.abc import Callable
@@ -12,8 +11,10 @@ from django.http import HttpRequest, HttpResponse
 
 PANELS = ("/admin/", "/supplier/")
 READING_PAGE = "/api/v1/docs/"
-PANEL_POLICY = {"script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE], "style-src": [SELF, UNSAFE_INLINE]}
+PANEL_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 READING_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
+# What the shop never asks a browser for; a script that slipped in shall not either.
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class PanelPolicyMiddleware:
@@ -24,6 +25,7 @@ class PanelPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         policy = READING_POLICY if request.path == READING_PAGE else None
         if request.path.startswith(PANELS):
             policy = PANEL_POLICY
@@ -31,3 +33,28 @@ class PanelPolicyMiddleware:
             # The attribute that django-csp's own decorators set.
             response._csp_replace = policy  # type: ignore[attr-defined]  # noqa: SLF001
         return response
+
+
+class PersonalAnswersMiddleware:
+    """Forbids browsers and proxies to keep what was made for one person.
+
+    Personal is what was answered to somebody signed in, and every answer of the API, unless the view itself says
+    that it is the same for everybody. Pages of visitors (cart, sign-in) say so themselves.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if "Cache-Control" not in response and _is_personal(request):
+            response["Cache-Control"] = "no-store, private"
+        return response
+
+
+def _is_personal(request: HttpRequest) -> bool:
+    if request.path.startswith("/api/"):
+        return True
+    # Whether anybody asked who this is: looking now would cost a statement on pages that are nobody's.
+    known = getattr(request, "_cached_user", None)
+    return known is not None and known.is_authenticated

@@ -8,13 +8,15 @@ os.environ.setdefault("LINJIA_PROCESS", "test")
 os.environ.setdefault("LINJIA_LOG_FORM", "text")
 os.environ.setdefault("LINJIA_LOG_LEVEL", "WARNING")
 
-from settings import embedded
+from settings import embedded, samples
 from settings.base import *  # noqa: F403 - a settings module extends the common one
 from settings.base import DATABASE_OPTIONS, STORAGES
-from settings.env import broker_from_url, database_from_url, env_str
+from settings.env import broker_from_url, database_from_url, env_str, keys_from
 
 DEBUG = False
-SECRET_KEY = "tests-only-" + "linjia" * 8
+SECRET_KEY = samples.TEST_SECRET_KEY
+LINJIA_DATA_KEYS = keys_from("LINJIA_DATA_KEYS", [samples.DATA_KEY])
+LINJIA_LOOKUP_KEYS = keys_from("LINJIA_LOOKUP_KEYS", [samples.LOOKUP_KEY])
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")

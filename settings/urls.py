@@ -12,6 +12,7 @@ API = ["shop.api.urls", "distributors.api.urls", "orders.api.urls"]
 
 urlpatterns = [
     path("", include("shop.web.health")),
+    path("admin/login/", import_string("shop.web.storefront.sign_in.staff_door")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -20,7 +20,7 @@ from tests import world
 BASE = "/api/v1/"
 PROBLEM = "application/problem+json"
 # What a refused request may leave behind: counters of tries, kept keys, sessions of visitors.
-NOISE = ("axes_", "django_session", "work_idempotencykey")
+NOISE = ("accounts_trycount", "django_session", "work_idempotencykey")
 _keys = itertools.count(1)
 
 

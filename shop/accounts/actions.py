@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from shop.accounts import limits
+from shop.accounts.limits import too_many
 from shop.accounts.models import AccessToken, SignInCode, User, WechatIdentity
 from shop.accounts.rules import (
     ACCESS_LIFETIME,
@@ -22,6 +24,8 @@ from shop.accounts.rules import (
     CODES_PER_DAY_MAX,
     CODES_PER_HOUR_MAX,
     REFRESH_LIFETIME,
+    SIGN_IN_WINDOW,
+    Limit,
     clean_phone,
 )
 from shop.base.errors import Conflict, DomainError, Invalid, NotAllowed
@@ -36,13 +40,6 @@ class WrongCredentials(DomainError):
 
     code = "wrong_credentials"
     status = 401
-
-
-class TooManyTries(DomainError):
-    """A limit per phone or account was reached; ``extra["retry_after_seconds"]`` says when it ends."""
-
-    code = "too_many_tries"
-    status = 429
 
 
 class PhoneTaken(Conflict):
@@ -69,15 +66,22 @@ def checked_phone(phone: str) -> str:
     return clean
 
 
-def register(*, phone: str, password: str, name: str = "") -> User:
-    """Make an account. Raises ``Invalid`` (phone, password, name) or :class:`PhoneTaken`."""
+def sign_up(*, phone: str, code: str, password: str, name: str = "", address: str, now: datetime) -> User:
+    """Make an account for whoever holds the phone: the code sent there proves it.
+
+    So nobody occupies a stranger's phone, and nobody learns which phones have accounts. Raises what
+    :func:`register` raises, and what :func:`sign_in_with_code` raises for the code.
+    """
     clean = checked_phone(phone)
-    if len(name) > 40:
-        raise Invalid(_("A name has at most 40 characters."), field="name")
-    try:
-        validate_password(password, User(phone=clean, name=name))
-    except ValidationError as error:
-        raise Invalid(" ".join(error.messages), field="password") from error
+    _check_account(clean, password, name)
+    _prove(clean, code, address, now)
+    return register(phone=clean, password=password, name=name)
+
+
+def register(*, phone: str, password: str, name: str = "") -> User:
+    """Make an account for a phone that was proven. Raises ``Invalid`` (phone, password, name), :class:`PhoneTaken`."""
+    clean = checked_phone(phone)
+    _check_account(clean, password, name)
     try:
         with transaction.atomic():
             return User.objects.create_user(clean, password, name=name.strip())
@@ -85,20 +89,33 @@ def register(*, phone: str, password: str, name: str = "") -> User:
         raise PhoneTaken(_("This phone has an account already. Sign in instead."), field="phone") from error
 
 
-def sign_in_with_password(*, request: HttpRequest, phone: str, password: str) -> User:
-    """Return the user. Counts failures per account and address in the database.
+def _check_account(phone: str, password: str, name: str) -> None:
+    if len(name) > 40:
+        raise Invalid(_("A name has at most 40 characters."), field="name")
+    try:
+        validate_password(password, User(phone=phone, name=name))
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), field="password") from error
 
-    Raises :class:`WrongCredentials` for an unknown phone and a wrong password alike, and
-    :class:`TooManyTries` while the account is locked.
+
+def sign_in_with_password(*, request: HttpRequest, phone: str, password: str, address: str, now: datetime) -> User:
+    """Return the user. ``address`` is the network address that asks.
+
+    Raises :class:`WrongCredentials` for an unknown phone and a wrong password alike, with the same work done, and
+    :class:`TooManyTries` while the account or the address is locked; a locked account's password is not looked at.
     """
-    credentials = {"username": clean_phone(phone) or phone[:20]}
-    if not AxesProxyHandler.is_allowed(request, credentials):
-        raise _too_many(timedelta(minutes=15))
-    user = authenticate(request, username=credentials["username"], password=password)
+    username = clean_phone(phone) or phone[:20]
+    account, place = f"password:{username}", f"address:{address}"
+    per_account = Limit(settings.LINJIA_SIGN_IN_TRIES_MAX, SIGN_IN_WINDOW)
+    limits.take({account: per_account, place: _per_address()}, now=now)
+    user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
-        if not AxesProxyHandler.is_allowed(request, credentials):
-            raise _too_many(timedelta(minutes=15))
+        wait = limits.wait_after(account, per_account, now=now)
+        if wait is not None:
+            raise too_many(wait)
         raise WrongCredentials(_("Phone or password is wrong."))
+    limits.clear(account)
+    limits.forgive(place, now=now)
     return user
 
 
@@ -110,6 +127,8 @@ def send_sign_in_code(*, phone: str, now: datetime) -> None:
     clean = checked_phone(phone)
     code = f"{secrets.randbelow(1_000_000):06d}"
     with transaction.atomic():
+        # One request of a phone at a time, or two at once would both be the first of their minute.
+        limits.hold(f"code:{clean}", now=now)
         _check_code_limits(clean, now)
         SignInCode.objects.filter(phone=clean, used_at=None).update(used_at=now)
         SignInCode.objects.create(
@@ -121,16 +140,28 @@ def send_sign_in_code(*, phone: str, now: datetime) -> None:
     sms_sender().send_code(phone=clean, code=code)
 
 
-def sign_in_with_code(*, phone: str, code: str, now: datetime) -> User:
+def sign_in_with_code(*, phone: str, code: str, address: str, now: datetime) -> User:
     """Use up a code and return its person, making the account at the first time.
 
-    Raises :class:`WrongCredentials`; after five wrong tries the code is dead.
+    Raises :class:`WrongCredentials`; after five wrong tries the code is dead. Raises :class:`TooManyTries`
+    while the network address is locked.
     """
     clean = checked_phone(phone)
-    if not _use_code(clean, code, now):
-        raise WrongCredentials(_("The code is wrong or no longer valid. Ask for a new one."), field="code")
+    _prove(clean, code, address, now)
     user, _created = User.objects.get_or_create(phone=clean)
     return _active(user)
+
+
+def _prove(phone: str, code: str, address: str, now: datetime) -> None:
+    place = f"address:{address}"
+    limits.take({place: _per_address()}, now=now)
+    if not _use_code(phone, code, now):
+        raise WrongCredentials(_("The code is wrong or no longer valid. Ask for a new one."), field="code")
+    limits.forgive(place, now=now)
+
+
+def _per_address() -> Limit:
+    return Limit(settings.LINJIA_SIGN_IN_TRIES_PER_ADDRESS_MAX, SIGN_IN_WINDOW)
 
 
 def sign_in_with_wechat(*, app_id: str, openid: str, unionid: str = "", phone: str | None = None) -> User:
@@ -240,14 +271,6 @@ def _active(user: User) -> User:
     return user
 
 
-def _too_many(pause: timedelta) -> TooManyTries:
-    seconds = int(pause.total_seconds())
-    return TooManyTries(
-        _("Too many tries. Wait %(minutes)d minutes and try again.") % {"minutes": -(-seconds // 60)},
-        extra={"retry_after_seconds": seconds},
-    )
-
-
 def _check_code_limits(phone: str, now: datetime) -> None:
     sent = list(
         SignInCode.objects.filter(phone=phone, sent_at__gt=now - timedelta(days=1))
@@ -261,7 +284,7 @@ def _check_code_limits(phone: str, now: datetime) -> None:
     )
     for count, window in limits:
         if len(sent) >= count and sent[count - 1] > now - window:
-            raise _too_many(sent[count - 1] + window - now)
+            raise too_many(sent[count - 1] + window - now)
 
 
 def _use_code(phone: str, code: str, now: datetime) -> bool:

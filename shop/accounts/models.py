@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -154,3 +155,18 @@ class SignInCode(models.Model):
 
     def __str__(self) -> str:
         return mask_phone(self.phone)
+
+
+class TryCount(models.Model):
+    """When somebody last tried to get in: an account, or an address. Kept under a keyed hash of which it is."""
+
+    key = models.CharField(max_length=64, unique=True)
+    tried_at = ArrayField(models.DateTimeField(), default=list)
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("count of tries")
+        verbose_name_plural = _("counts of tries")
+
+    def __str__(self) -> str:
+        return self.key[:8]

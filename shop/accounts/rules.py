@@ -1,7 +1,9 @@
 """What is true of phones, names and codes."""
 
 import re
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 # Mainland mobile numbers: eleven digits, 13 to 19 in front.
 _MOBILE = re.compile(r"1[3-9]\d{9}")
@@ -12,8 +14,31 @@ CODE_PAUSE = timedelta(minutes=1)
 CODES_PER_HOUR_MAX = 5
 CODES_PER_DAY_MAX = 10
 
+SIGN_IN_WINDOW = timedelta(minutes=15)
+
 ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many tries in any stretch of time this long."""
+
+    tries_max: int
+    window: timedelta
+
+
+def within(tried_at: Sequence[datetime], limit: Limit, now: datetime) -> list[datetime]:
+    """Return the tries that still count, oldest first."""
+    return sorted(at for at in tried_at if at > now - limit.window)
+
+
+def wait_of(tried_at: Sequence[datetime], limit: Limit, now: datetime) -> timedelta | None:
+    """Return how long until another try is allowed; None: now."""
+    counted = within(tried_at, limit, now)
+    if len(counted) < limit.tries_max:
+        return None
+    return counted[-limit.tries_max] + limit.window - now
 
 
 def clean_phone(text: str) -> str | None:

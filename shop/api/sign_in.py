@@ -17,6 +17,7 @@ from shop.accounts import actions
 from shop.accounts.models import User
 from shop.api.auth import caller
 from shop.api.throttles import limited
+from shop.base.callers import address_of
 from shop.base.errors import Invalid
 from shop.gateways.contract import GatewayRefused
 from shop.gateways.registry import wechat_open
@@ -96,7 +97,9 @@ def send_code(request: Request) -> Response:
 def code_sign_in(request: Request) -> Response:
     """Exchange a code for tokens; the first time makes the account."""
     data = _body(CodeInput, request)
-    user = actions.sign_in_with_code(phone=data["phone"], code=data["code"], now=timezone.now())
+    user = actions.sign_in_with_code(
+        phone=data["phone"], code=data["code"], address=address_of(request), now=timezone.now()
+    )
     return _signed_in(user, data["device"])
 
 
@@ -107,8 +110,13 @@ def code_sign_in(request: Request) -> Response:
 def password_sign_in(request: Request) -> Response:
     """Exchange phone and password for tokens."""
     data = _body(PasswordInput, request)
-    browser = request._request  # noqa: SLF001 - axes counts tries on Django's own request
-    user = actions.sign_in_with_password(request=browser, phone=data["phone"], password=data["password"])
+    user = actions.sign_in_with_password(
+        request=request._request,  # noqa: SLF001 - Django's backends want Django's own request
+        phone=data["phone"],
+        password=data["password"],
+        address=address_of(request),
+        now=timezone.now(),
+    )
     return _signed_in(user, data["device"])
 
 

@@ -31,6 +31,15 @@ def _phone_field() -> forms.CharField:
     )
 
 
+def _code_field() -> forms.CharField:
+    return forms.CharField(
+        label=_("Message code"),
+        max_length=6,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "pattern": "[0-9]*"}),
+        error_messages={"required": _("Enter the six digits we sent you.")},
+    )
+
+
 class PasswordForm(forms.Form):
     """Phone and password."""
 
@@ -48,18 +57,14 @@ class CodeForm(forms.Form):
     """Phone and the code that was sent there."""
 
     phone = _phone_field()
-    code = forms.CharField(
-        label=_("Message code"),
-        max_length=6,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "pattern": "[0-9]*"}),
-        error_messages={"required": _("Enter the six digits we sent you.")},
-    )
+    code = _code_field()
 
 
 class RegisterForm(forms.Form):
     """A new account."""
 
     phone = _phone_field()
+    code = _code_field()
     name = forms.CharField(
         label=_("What shall we call you?"),
         max_length=40,

@@ -27,8 +27,10 @@ class RefusalMiddleware:
         """Return the answer to a refusal; other exceptions go their own way."""
         if not isinstance(error, DomainError) or request.path.startswith(OTHERS):
             return None
+        wait = error.extra.get("retry_after_seconds")
+        headers = {"Retry-After": str(wait)} if wait else {}
         if is_part(request):
-            return HttpResponse(status=error.status, headers={"X-Message": quote(str(error))})
+            return HttpResponse(status=error.status, headers={"X-Message": quote(str(error)), **headers})
         if request.method == "POST":
             return tell_refusal(request, error, back_url(request, "/"))
         titles = {
@@ -37,4 +39,7 @@ class RefusalMiddleware:
             409: _("This has changed"),
         }
         context = {"title": titles.get(error.status, _("This did not work")), "text": str(error)}
-        return render(request, "refused.html", context, status=error.status)
+        response = render(request, "refused.html", context, status=error.status)
+        for name, value in headers.items():
+            response[name] = value
+        return response

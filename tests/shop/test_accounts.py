@@ -8,6 +8,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from shop.accounts import actions, addresses
+from shop.accounts.limits import TooManyTries
 from shop.accounts.models import AccessToken, SignInCode, User, WechatIdentity
 from shop.accounts.queries import address_of, addresses_of, user_of_token
 from shop.accounts.rules import clean_phone, mask_name, mask_phone
@@ -17,6 +18,7 @@ from shop.gateways.sms import SandboxSms
 pytestmark = pytest.mark.django_db
 
 SU, ZHOU = "13800000001", "13800000002"
+HERE = "192.0.2.7"
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +32,10 @@ def su():
 
 
 def sign_in(phone: str, password: str) -> User:
-    return actions.sign_in_with_password(request=RequestFactory().post("/sign-in/"), phone=phone, password=password)
+    request = RequestFactory().post("/sign-in/")
+    return actions.sign_in_with_password(
+        request=request, phone=phone, password=password, address=HERE, now=timezone.now()
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,9 +89,9 @@ def test_five_wrong_passwords_lock_the_account_even_for_the_right_one_and_others
         with pytest.raises(actions.WrongCredentials):
             sign_in(SU, "guess")
     cache.clear()  # emptying Redis must not open the door
-    with pytest.raises(actions.TooManyTries):
+    with pytest.raises(TooManyTries):
         sign_in(SU, "guess")
-    with pytest.raises(actions.TooManyTries):
+    with pytest.raises(TooManyTries):
         sign_in(SU, "warm-peaches-8")
     assert sign_in(ZHOU, "green-teapot-5") == zhou
 
@@ -95,11 +100,11 @@ def test_a_code_signs_in_once_and_makes_the_account():
     now = timezone.now()
     actions.send_sign_in_code(phone=SU, now=now)
     code = SandboxSms.last_code(SU)
-    user = actions.sign_in_with_code(phone=SU, code=code, now=now)
+    user = actions.sign_in_with_code(phone=SU, code=code, address=HERE, now=now)
 
     assert user.phone == SU
     with pytest.raises(actions.WrongCredentials):
-        actions.sign_in_with_code(phone=SU, code=code, now=now)
+        actions.sign_in_with_code(phone=SU, code=code, address=HERE, now=now)
     assert code not in SignInCode.objects.get().code_hash
 
 
@@ -110,7 +115,7 @@ def test_well_known_codes_do_not_open(guess):
     if SandboxSms.last_code(SU) == guess:
         pytest.skip("the random code happens to be the guess")
     with pytest.raises(actions.WrongCredentials):
-        actions.sign_in_with_code(phone=SU, code=guess, now=now)
+        actions.sign_in_with_code(phone=SU, code=guess, address=HERE, now=now)
 
 
 def test_a_code_is_for_its_phone_its_time_and_five_tries():
@@ -118,30 +123,30 @@ def test_a_code_is_for_its_phone_its_time_and_five_tries():
     actions.send_sign_in_code(phone=SU, now=now)
     code = SandboxSms.last_code(SU)
     with pytest.raises(actions.WrongCredentials):
-        actions.sign_in_with_code(phone=ZHOU, code=code, now=now)
+        actions.sign_in_with_code(phone=ZHOU, code=code, address=HERE, now=now)
     with pytest.raises(actions.WrongCredentials):
-        actions.sign_in_with_code(phone=SU, code=code, now=now + timedelta(minutes=6))
+        actions.sign_in_with_code(phone=SU, code=code, address=HERE, now=now + timedelta(minutes=6))
     for _ in range(5):
         with pytest.raises(actions.WrongCredentials):
-            actions.sign_in_with_code(phone=SU, code="xxxxxx", now=now)
+            actions.sign_in_with_code(phone=SU, code="xxxxxx", address=HERE, now=now)
     with pytest.raises(actions.WrongCredentials):
-        actions.sign_in_with_code(phone=SU, code=code, now=now)
+        actions.sign_in_with_code(phone=SU, code=code, address=HERE, now=now)
 
 
 def test_codes_are_sent_once_a_minute_five_an_hour_ten_a_day():
     now = timezone.now()
     actions.send_sign_in_code(phone=SU, now=now)
-    with pytest.raises(actions.TooManyTries) as soon:
+    with pytest.raises(TooManyTries) as soon:
         actions.send_sign_in_code(phone=SU, now=now + timedelta(seconds=20))
     assert soon.value.extra == {"retry_after_seconds": 40}
     for minute in (2, 4, 6, 8):
         actions.send_sign_in_code(phone=SU, now=now + timedelta(minutes=minute))
-    with pytest.raises(actions.TooManyTries):
+    with pytest.raises(TooManyTries):
         actions.send_sign_in_code(phone=SU, now=now + timedelta(minutes=10))
     actions.send_sign_in_code(phone=ZHOU, now=now)
     for hour in range(2, 7):
         actions.send_sign_in_code(phone=SU, now=now + timedelta(hours=hour))
-    with pytest.raises(actions.TooManyTries):
+    with pytest.raises(TooManyTries):
         actions.send_sign_in_code(phone=SU, now=now + timedelta(hours=20))
     actions.send_sign_in_code(phone=SU, now=now + timedelta(hours=25))
 

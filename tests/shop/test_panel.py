@@ -132,7 +132,7 @@ def everything() -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'links_%%' "
-            "AND tablename NOT IN ('django_session', 'accounts_user') AND tablename NOT LIKE 'axes_%%'"
+            "AND tablename NOT IN ('django_session', 'accounts_user', 'accounts_trycount')"
         )
         tables = [name for (name,) in cursor.fetchall()]
         digests = {}

@@ -59,8 +59,10 @@ def test_wrong_code_is_told_beside_its_field(client: Client) -> None:
 
 def test_second_code_within_a_minute_is_refused_with_words(client: Client) -> None:
     client.post("/sign-in/", {"phone": SU, "send": "code"})
-    html = client.post("/sign-in/", {"phone": SU, "send": "code"}, **CHINESE).content.decode()
-    assert "尝试次数过多" in html
+    again = client.post("/sign-in/", {"phone": SU, "send": "code"}, **CHINESE)
+    assert "尝试次数过多" in again.content.decode()
+    assert again.status_code == 429
+    assert 0 < int(again["Retry-After"]) <= 60
 
 
 def test_no_number_is_no_phone(client: Client) -> None:
@@ -81,15 +83,33 @@ def test_next_never_leaves_the_site(client: Client, target: str) -> None:
     assert again.headers["Location"] == "/"
 
 
-def test_register_and_refusal_for_a_taken_phone(client: Client) -> None:
+def test_a_new_account_needs_the_code_sent_to_its_phone(client: Client) -> None:
     form = {"phone": SU, "name": "苏", "password": world.PASSWORD}
-    assert client.post("/register/", form).status_code == 302
-    assert User.objects.get(phone=SU).name == "苏"
+    assert client.post("/register/", {**form, "code": "000000"}).status_code == 200
+    assert User.objects.count() == 0
+
+    sent = client.post("/register/", {**form, "send": "code"}, **CHINESE).content.decode()
+    code = SandboxSms.last_code(SU)
+    assert code is not None and code in sent
+    assert 'value="苏"' in sent
+    assert client.post("/register/", {**form, "code": code}).status_code == 302
+    assert User.objects.get().name == "苏"
     client.post("/sign-out/")
     assert signed_in(client) is None
-    html = client.post("/register/", form, **CHINESE).content.decode()
-    assert 'id="id_phone_error"' in html
-    assert "这个手机号已经注册" in html
+
+
+def test_only_the_phones_holder_learns_that_it_has_an_account(client: Client) -> None:
+    world.person("苏 Su")
+    form = {"name": "苏", "password": world.PASSWORD}
+    told = [
+        client.post("/register/", {**form, "phone": phone, "code": "000000"}, **CHINESE).content.decode()
+        for phone in (SU, "13900009999")
+    ]
+    assert ["验证码不正确或已失效" in page and "已经注册" not in page for page in told] == [True, True]
+
+    client.post("/register/", {"phone": SU, "send": "code"})
+    mine = client.post("/register/", {**form, "phone": SU, "code": SandboxSms.last_code(SU)}, **CHINESE)
+    assert "这个手机号已经注册" in mine.content.decode()
 
 
 def test_signing_out_needs_a_form(client: Client) -> None:
