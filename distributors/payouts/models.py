@@ -72,6 +72,8 @@ class Withdrawal(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(amount_fen__gt=0, tax_fen__gte=0), name="payouts_amount_positive"),
             models.CheckConstraint(condition=Q(tax_fen__lt=models.F("amount_fen")), name="payouts_tax_below_amount"),
+            # One bill of the gateway pays one withdrawal.
+            models.UniqueConstraint(fields=["gateway", "bill_id"], condition=~Q(bill_id=""), name="payouts_bill_once"),
         ]
 
     def __str__(self) -> str:

@@ -176,6 +176,12 @@ class GatewayNotice(models.Model):
         indexes = [models.Index(fields=["number"])]
         constraints = [
             models.UniqueConstraint(fields=["gateway", "event_id"], name="notice_once"),
+            # Of all events about one payment or refund, one moves money.
+            models.UniqueConstraint(
+                fields=["gateway", "kind", "number"],
+                condition=Q(outcome__in=["applied", "succeeded"]) & ~Q(kind="transfer"),
+                name="notice_applied_once",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,8 @@ from django.db.models import CharField, F, Func, QuerySet, Subquery, Sum, Value
 
 from shop.ledger import chart
 from shop.ledger.models import Account, Balance, Journal, Line, Transfer
-from shop.ledger.verification import Finding, verify
+from shop.ledger.proof import Finding
+from shop.ledger.verification import verify
 
 __all__ = [
     "Finding",

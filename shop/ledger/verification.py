@@ -1,31 +1,92 @@
 """The proof of the books: everything recomputed from the transfers. Used by ``verify_ledger``."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from shop.ledger import chart
+from shop.ledger.proof import Check, Finding, Proof, find
 
-OFFENDERS_MAX = 100
-"""How many offenders one check lists; a broken book needs a look, not a million lines."""
+INVARIANTS: Mapping[str, str] = {
+    "M1": "every journal's debits equal its credits",
+    "M2": "the whole book's debits equal its credits",
+    "M3": "money is whole fen, never a binary fraction",
+    "M4": "journals and transfers are written once, by the books' own functions",
+    "M5": "every stored balance is the sum of its transfers",
+    "M6": "nobody's money is below zero; what is owed back has an account of its own",
+    "M9": "every move of money is one that its kind allows",
+    "M22": "what a privileged hand changed in a closed day shows",
+}
 
+_SUMS = """
+    WITH sums AS (
+        SELECT account_id, sum(debit_fen) AS debits, sum(credit_fen) AS credits
+        FROM ledger_line GROUP BY account_id
+    )
+"""
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is off: which check found it, what is off, and how."""
+# Used for other tables' guards as well.
+GUARDS = """
+        SELECT g.name, 'trigger is missing or disabled'
+        FROM unnest(%(triggers)s::text[]) AS g(name)
+        WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgname = g.name AND t.tgenabled IN ('O', 'A'))
+        UNION ALL
+        SELECT g.name, 'constraint is missing or not validated'
+        FROM unnest(%(constraints)s::text[]) AS g(name)
+        WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = g.name AND c.convalidated)
+          AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid
+                WHERE r.relname = g.name AND i.indisvalid AND i.indisunique)
+"""
 
-    check: str
-    subject: str
-    detail: str
-
-
-# Each gives rows (subject, detail); no row means the check holds.
-_CHECKS: Mapping[str, str] = {
+# What each check proves stands in _PROVES below.
+_QUERIES: Mapping[str, str] = {
+    # Through the accounts: a side that leads nowhere is no side.
+    "journal_sums": """
+        SELECT coalesce(j.key, 'journal ' || s.journal_id), format('debits and credits differ by %%s fen', s.off)
+        FROM (
+            SELECT ln.journal_id, sum(ln.debit_fen - ln.credit_fen) AS off
+            FROM ledger_line ln JOIN ledger_account a ON a.id = ln.account_id
+            GROUP BY ln.journal_id
+        ) s
+        LEFT JOIN ledger_journal j ON j.id = s.journal_id
+        WHERE s.off <> 0
+    """,
+    "book_sum": """
+        SELECT 'the whole book', format('debits and credits differ by %%s fen', s.off)
+        FROM (SELECT sum(debits_fen - credits_fen) AS off FROM ledger_balance) s
+        WHERE s.off <> 0
+    """,
+    # Tables and views that hold an amount or a rate hold no binary fractions; amounts are bigint.
+    "float_column": """
+        SELECT c.table_schema || '.' || c.table_name || '.' || c.column_name, c.data_type
+        FROM information_schema.columns c
+        WHERE c.table_schema IN (current_schema(), 'audit')
+          AND ((c.data_type IN ('real', 'double precision', 'money') AND (c.table_schema = 'audit' OR EXISTS (
+                    SELECT FROM information_schema.columns m
+                    WHERE m.table_schema = c.table_schema AND m.table_name = c.table_name
+                      AND m.column_name ~ '_(fen|bp)$')))
+            OR (c.column_name ~ '_fen$' AND c.data_type NOT IN ('bigint', 'numeric'))
+            OR (c.column_name ~ '_bp$' AND c.data_type NOT IN ('integer', 'bigint')))
+    """,
+    # In production the app's role owns nothing here; with one role for all, the triggers stand alone.
+    "app_rights": """
+        SELECT r.rolname || ' on ' || t.name, 'may ' || p.deed
+        FROM pg_roles r
+        CROSS JOIN unnest(%(books)s::text[]) AS t(name)
+        CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS p(deed)
+        WHERE r.rolname = %(app_role)s AND (has_table_privilege(r.oid, t.name::regclass, p.deed)
+            OR (p.deed IN ('INSERT', 'UPDATE') AND has_any_column_privilege(r.oid, t.name::regclass, p.deed)))
+        UNION ALL
+        SELECT r.rolname, 'has the rights of the owner of the books'
+        FROM pg_roles r
+        WHERE r.rolname = %(app_role)s AND (r.rolsuper OR pg_has_role(r.rolname,
+            (SELECT relowner FROM pg_class WHERE oid = 'ledger_journal'::regclass), 'USAGE'))
+    """,
     # Sums kept on accounts against the transfers themselves.
     "running_sums": """
         SELECT a.path, format('kept %%s/%%s, transfers say %%s/%%s fen',
@@ -115,17 +176,7 @@ _CHECKS: Mapping[str, str] = {
         WHERE (n.transfers, n.digest) <> (d.transfers_count, d.digest)
     """,
     # The guards themselves: a privileged hand may have put one aside.
-    "guard_missing": """
-        SELECT g.name, 'trigger is missing or disabled'
-        FROM unnest(%(triggers)s::text[]) AS g(name)
-        WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgname = g.name AND t.tgenabled IN ('O', 'A'))
-        UNION ALL
-        SELECT g.name, 'constraint is missing or not validated'
-        FROM unnest(%(constraints)s::text[]) AS g(name)
-        WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = g.name AND c.convalidated)
-          AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class r ON r.oid = i.indexrelid
-                WHERE r.relname = g.name AND i.indisvalid AND i.indisunique)
-    """,
+    "guard_missing": GUARDS,
     "off_the_chart": """
         SELECT a.path, a.kind || CASE WHEN a.guarded THEN ', guarded' ELSE '' END
         FROM ledger_account a
@@ -150,12 +201,25 @@ _CHECKS: Mapping[str, str] = {
     """,
 }
 
-_SUMS = """
-    WITH sums AS (
-        SELECT account_id, sum(debit_fen) AS debits, sum(credit_fen) AS credits
-        FROM ledger_line GROUP BY account_id
-    )
-"""
+_PROVES: Mapping[str, tuple[str, ...]] = {
+    "journal_sums": ("M1",),
+    "book_sum": ("M2",),
+    "float_column": ("M3",),
+    "app_rights": ("M4",),
+    "guard_missing": ("M4", "M6"),
+    "running_sums": ("M5",),
+    "closing": ("M5",),
+    "below_zero": ("M6",),
+    "journal_without_transfer": ("M1",),
+    "transfer_without_journal_or_account": ("M1", "M4"),
+    "reversal_not_a_mirror": ("M4",),
+    "digest_chain": ("M22",),
+    "digest": ("M22",),
+    "off_the_chart": ("M6",),
+    "move_not_allowed": ("M9",),
+}
+CHECKS = [Check(name, _PROVES[name], f"{_SUMS if ' sums ' in sql else ''}{sql}") for name, sql in _QUERIES.items()]
+_OUTSIDE = "digest_outside"
 
 _TRIGGERS = [
     "ledger_journal_stamp",
@@ -168,6 +232,7 @@ _TRIGGERS = [
         for scope in ("rows", "whole")
     ),
 ]
+_BOOKS = ["ledger_account", "ledger_journal", "ledger_transfer", "ledger_dailydigest", "ledger_closing"]
 _CONSTRAINTS = [
     "ledger_account_path",
     "ledger_account_on_chart",
@@ -187,33 +252,42 @@ def verify(*, digests: Mapping[date, str] | None = None) -> list[Finding]:
     ``digests`` are daily digests that were kept outside this database: they also catch a hand that
     rewrote the whole chain. Reads every transfer; no check locks anything.
     """
+    return list(prove(digests=digests).findings)
+
+
+def prove(*, digests: Mapping[date, str] | None = None) -> Proof:
+    """Return what :func:`verify` finds together with what was looked at."""
+    outside = digests or {}
+    checks = [(check.name, check.proves) for check in CHECKS]
     with transaction.atomic(), connection.cursor() as cursor:
         # Reading all of a large book takes longer than a page may.
         cursor.execute("SET LOCAL statement_timeout = '1h'")
-        return list(_findings(cursor, digests or {}))
+        findings = [*find(cursor, CHECKS, _facts()), *_compare(cursor, outside)]
+    return Proof([*checks, (_OUTSIDE, ("M22",))] if outside else checks, findings)
 
 
-def _findings(cursor: CursorWrapper, digests: Mapping[date, str]) -> Iterator[Finding]:
-    facts: dict[str, Any] = {
+def _facts() -> dict[str, Any]:
+    return {
         "triggers": _TRIGGERS,
         "constraints": _CONSTRAINTS,
+        "books": _BOOKS,
+        "app_role": settings.LINJIA_APP_ROLE,
         "rule_patterns": [chart.database_pattern(rule.pattern) for rule in chart.ACCOUNT_RULES],
         "rule_kinds": [rule.kind.value for rule in chart.ACCOUNT_RULES],
         "rule_guards": [rule.guarded for rule in chart.ACCOUNT_RULES],
         "kinds": [str(kind) for kind in chart.MOVES],
         "moves": [chart.database_pattern(pattern) for pattern in chart.MOVES.values()],
     }
-    for check, sql in _CHECKS.items():
-        head = _SUMS if " sums " in sql else ""
-        cursor.execute(f"{head}{sql} ORDER BY 1, 2 LIMIT {OFFENDERS_MAX}", facts)
-        for subject, detail in cursor.fetchall():
-            yield Finding(check, subject or "?", detail or "")
-    cursor.execute("SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [list(digests)])
+
+
+def _compare(cursor: CursorWrapper, digests: Mapping[date, str]) -> Iterator[Finding]:
+    days = list(digests)
+    cursor.execute("SELECT date, digest FROM ledger_dailydigest WHERE date = ANY (%s)", [days])
     kept = dict(cursor.fetchall())
     for day, digest in sorted(digests.items()):
         if kept.get(day) != digest:
             yield Finding(
-                "digest_outside",
+                _OUTSIDE,
                 day.isoformat(),
                 _("kept outside as %(outside)s, the book says %(inside)s")
                 % {"outside": digest, "inside": kept.get(day, "–")},

@@ -17,6 +17,7 @@ from shop.ledger.actions import Entry, Posting, close_days, post_many, reverse
 from shop.ledger.models import Closing, DailyDigest, Journal, Transfer
 from shop.ledger.queries import balance_fen, verify
 from shop.ledger.tasks import close_days as close_days_task
+from shop.ledger.verification import INVARIANTS
 
 pytestmark = pytest.mark.django_db
 
@@ -142,7 +143,7 @@ def test_nothing_is_closed_before_its_end_or_without_a_posting() -> None:
 def test_days_are_closed_one_after_the_other() -> None:
     three_days()
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_close_day(current_date, now() - interval '1 hour')")
+        cursor.execute("SELECT ledger_close_day(%s, now() - interval '1 hour')", [noon(0).date()])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -185,7 +186,12 @@ def found() -> set[tuple[str, str]]:
 def test_the_command_is_content_with_good_books_and_not_with_bad() -> None:
     closed = three_days()
     with override("en"):
-        assert printed("verify_ledger") == "The books hold.\n"
+        *told, verdict = printed("verify_ledger").splitlines()
+        assert verdict == "The books hold."
+        assert [line.split()[:2] for line in told] == [[number, "holds"] for number in INVARIANTS]
+    report = json.loads(printed("verify_ledger", "--json"))
+    assert (report["holds"], report["findings"]) == (True, [])
+    assert [one["id"] for one in report["invariants"] if one["holds"] and one["checks"]] == list(INVARIANTS)
 
     behind_the_guards("UPDATE ledger_transfer SET amount_fen = 11 WHERE amount_fen = 10")
     out = StringIO()
@@ -194,6 +200,12 @@ def test_the_command_is_content_with_good_books_and_not_with_bad() -> None:
     assert end.value.code == 1
     assert f"digest: {closed[0].date}: closed with 6 transfers" in out.getvalue()
     assert f"running_sums: {AVAILABLE}: kept 0/40, transfers say 0/44 fen" in out.getvalue()
+    with pytest.raises(SystemExit), override("en"):
+        call_command("verify_ledger", "--json", stdout=(out := StringIO()), stderr=StringIO())
+    report = json.loads(out.getvalue())
+    assert not report["holds"]
+    assert {one["id"] for one in report["invariants"] if not one["holds"]} == {"M2", "M5", "M22"}
+    assert "running_sums" in {one["check"] for one in report["findings"]}
 
 
 PLANTED = {
@@ -231,10 +243,10 @@ PLANTED = {
     ),
     "a running sum": (
         "UPDATE ledger_account SET credits_fen = credits_fen + 5 WHERE path = 'store/MEI001/available'",
-        {"running_sums"},
+        {"book_sum", "running_sums"},
     ),
-    "a closing": ("UPDATE ledger_closing SET debits_fen = debits_fen + 5", {"closing"}),
-    "a closing less": ("DELETE FROM ledger_closing", {"closing"}),
+    "a closing": ("UPDATE ledger_closing SET debits_fen = debits_fen + 5", {"book_sum", "closing"}),
+    "a closing less": ("DELETE FROM ledger_closing", {"book_sum", "closing"}),
     "a digest": (
         "UPDATE ledger_dailydigest SET digest = repeat('0', 64) WHERE transfers_count = 6",
         {"digest", "digest_chain"},
@@ -251,6 +263,18 @@ PLANTED = {
         "ALTER TABLE ledger_account DROP CONSTRAINT ledger_account_not_negative",
         {"guard_missing"},
     ),
+    "a binary fraction": (
+        "ALTER TABLE ledger_transfer ADD COLUMN rebate_fen double precision",
+        {"float_column"},
+    ),
+    "an account less": (
+        (
+            "UPDATE ledger_transfer SET credit_id = 0 WHERE amount_fen = 50 AND credit_id = "
+            "(SELECT id FROM ledger_account WHERE path = 'store/MEI001/frozen')"
+        ),
+        {"journal_sums", "book_sum", "transfer_without_journal_or_account"},
+    ),
+    "a right of the app": ("GRANT UPDATE (amount_fen) ON ledger_transfer TO linjia_app", {"app_rights"}),
     "a unique key": (
         "ALTER TABLE ledger_journal DROP CONSTRAINT ledger_journal_key",
         {"guard_missing"},

@@ -1,0 +1,1 @@
+"""The proof of the trade: each check one statement that lists offenders."""
