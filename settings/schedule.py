@@ -69,6 +69,8 @@ DUE_WORK: dict[str, str] = {
     "supplier_order.complete": "orders.flow.tasks.complete_due",
     "aftersale.deadline": "orders.flow.tasks.decide_aftersale",
     "shipping.upload": "orders.flow.tasks.upload_shipping",
+    # Last: pictures wait for money.
+    "poster.draw": "distributors.links.tasks.draw_poster",
 }
 
 # What `/readyz` and `/metrics` tell besides: functions `fact(now) -> shop.base.health.Fact`, by dotted path.

@@ -1,9 +1,11 @@
 """Touches by the clock: stored every second, months opened ahead of time."""
 
+from datetime import datetime
+
 from celery import shared_task
 from django.conf import settings
 
-from distributors.links import actions
+from distributors.links import actions, posters
 from shop.work.sweep import database_now
 
 BATCH = 2_000
@@ -32,3 +34,8 @@ def open_months() -> int:
         retention_months=settings.LINJIA_TOUCH_RETENTION_MONTHS,
     )
     return opened + dropped
+
+
+def draw_poster(*, subject: str, now: datetime) -> None:
+    """Draw a poster that somebody waits for."""
+    posters.draw_poster(subject=subject)

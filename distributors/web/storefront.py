@@ -64,6 +64,13 @@ def _cards(store: Store, listings: Sequence[Listing]) -> list[shelf.Card]:
     )
 
 
+def _share_picture(request: HttpRequest, found: Store, items: Sequence[shelf.Card]) -> str:
+    """Return the picture that a preview of the store shows: its portrait, else what it picked first."""
+    first = next((item.picture_large for item in items if item.picture_large), "")
+    address = found.portrait.url if found.portrait else first
+    return request.build_absolute_uri(address) if address else ""
+
+
 @require_safe
 def store(request: HttpRequest, code: str) -> HttpResponse:
     """A store: who it is, what it picked."""
@@ -83,6 +90,7 @@ def store(request: HttpRequest, code: str) -> HttpResponse:
         "store_url": address,
         "canonical": request.build_absolute_uri(address),
         "picture": shelf.stored_picture(found.portrait.name),
+        "share_picture": _share_picture(request, found, context["items"]),
     }
     return render(request, "storefront/store.html", context)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from distributors.web import storefront
+from distributors.web import share_sheet, storefront
 from distributors.web.dashboard import earnings, joining, own_store, payouts, picks, sharing
 
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("store/<slug:code>/p/<slug:number>/", storefront.store_product, name="store-product"),
     path("s/<slug:token>", storefront.landing, name="share"),
     path("s/<slug:token>/", storefront.landing),
+    path("share/", share_sheet.sheet, name="share-sheet"),
+    path("share/own-link/", share_sheet.own_link, name="share-own-link"),
+    path("share/poster/", share_sheet.poster, name="share-poster"),
     path("dashboard/join/", joining.join, name="dashboard-join"),
     path("dashboard/picks/", picks.picks, name="dashboard-picks"),
     path("dashboard/picks/shelf/", picks.shelf, name="dashboard-shelf"),

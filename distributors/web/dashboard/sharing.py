@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from io import BytesIO
+from urllib.parse import urlencode
 
-import segno
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,6 +21,7 @@ from distributors.stores import queries as stores
 from distributors.stores.models import Store
 from distributors.web.access import StoreRequest, store_owner
 from distributors.web.dashboard.forms import LinkForm
+from distributors.web.share_sheet import code_markup, code_picture
 from shop.base.errors import DomainError
 from shop.catalogue.models import Product
 from shop.catalogue.queries import product_for_sale
@@ -137,7 +137,8 @@ def link(request: StoreRequest, token: str) -> HttpResponse:
         "section": "links",
         "row": row,
         "product": found.product,
-        "code": _code(row.url),
+        "code": code_markup(row.url),
+        "poster": urlencode({"token": found.token}),
     }
     return render(request, "dashboard/link.html", context)
 
@@ -147,19 +148,9 @@ def link(request: StoreRequest, token: str) -> HttpResponse:
 def link_code(request: StoreRequest, token: str) -> HttpResponse:
     """The code as a picture to keep or print."""
     found = links.link_of(request.store, token)
-    target = BytesIO()
-    segno.make(link_url(request, found.token), micro=False, error="m").save(target, kind="png", scale=16, border=4)
-    response = HttpResponse(target.getvalue(), content_type="image/png")
+    response = HttpResponse(code_picture(link_url(request, found.token)), content_type="image/png")
     response["Content-Disposition"] = f'attachment; filename="linjia-{found.token}.png"'
     return response
-
-
-def _code(text: str) -> str:
-    """Return the code to scan as markup of our own making: nothing of it is typed by anybody."""
-    drawn: str = segno.make(text, micro=False, error="m").svg_inline(
-        border=2, dark="#261d17", light="#ffffff", svgclass="h-auto w-full rounded-xl", omitsize=True
-    )
-    return drawn
 
 
 @require_POST

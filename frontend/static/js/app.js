@@ -70,7 +70,9 @@
 
   // --- htmx: what fails says so ---------------------------------------------------------------------------------------
 
-  document.addEventListener("htmx:afterSwap", () => {
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const sheet = document.getElementById("sheet");
+    if (event.detail.target.id === "sheet-body" && !sheet.open) sheet.showModal();
     for (const item of document.querySelectorAll("#toasts [data-toast]:not([data-seen])")) {
       item.dataset.seen = "yes";
       dismissLater(item);
@@ -131,24 +133,26 @@
       },
     }));
 
-    // Share through the device where it can, else copy the address.
+    // The share sheet: copy the address, or send it through the device where it can.
     Alpine.data("share", () => ({
-      async share() {
-        const { url, title, text, copied } = this.$root.dataset;
-        const address = new URL(url || window.location.pathname, window.location.href).href;
-        if (navigator.share && window.matchMedia("(pointer: coarse)").matches) {
-          try {
-            await navigator.share({ url: address, title, text });
-          } catch {
-            // The person closed the sheet.
-          }
-          return;
-        }
+      canSend: Boolean(navigator.share),
+      inWechat: /MicroMessenger/i.test(navigator.userAgent),
+      async send() {
+        const { url, title, text } = this.$root.dataset;
         try {
-          await navigator.clipboard.writeText(address);
+          await navigator.share({ url, title, text });
+        } catch {
+          // The person closed the device's sheet.
+        }
+      },
+      async copy() {
+        const { url, copied } = this.$root.dataset;
+        try {
+          await navigator.clipboard.writeText(url);
+          document.getElementById("sheet")?.close();
           toast(copied);
         } catch {
-          toast(address);
+          toast(url);
         }
       },
     }));
