@@ -1,9 +1,12 @@
 """What can be asked about rates and commissions. Money decisions: never from a replica or a cache."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import orjson
+from django.db import connection
 from django.db.models import F, Prefetch, Q, QuerySet, Sum
 
 from distributors.commissions.models import ClawBack, Commission, CommissionRule
@@ -67,25 +70,34 @@ def rates_for(facts: Iterable[RuleFacts], now: datetime) -> dict[int, Rates]:
     lines = list(facts)
     if not lines:
         return {}
-    wanted: dict[str, set[str]] = {}
-    for line in lines:
-        for scope, key in line.scopes():
-            wanted.setdefault(scope, set()).add(key)
-    named = Q(pk__in=[])
-    for scope, keys in wanted.items():
-        named |= Q(scope=scope, scope_key__in=keys)
-    rules = [rule_fact(rule) for rule in effective_rules(now).filter(named)]
+    scopes = list(dict.fromkeys(scope for line in lines for scope in line.scopes()))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT commissions_rules_in_force(%s::text[], %s::text[], %s)::text",
+            [[scope for scope, _key in scopes], [key for _scope, key in scopes], now],
+        )
+        (answer,) = cursor.fetchone()
+    return rates_by(rules_from(orjson.loads(answer or "null")), lines, now)
+
+
+def rules_from(answer: Sequence[Sequence[Any]] | None) -> list[RuleFact]:
+    """Return the rules from what ``commissions_rules_in_force`` answered."""
+    found = []
+    for row in answer or ():
+        facts = list(row)
+        facts[5] = datetime.fromisoformat(facts[5])
+        facts[6] = datetime.fromisoformat(facts[6]) if facts[6] else None
+        found.append(RuleFact(*facts))
+    return found
+
+
+def rates_by(rules: Sequence[RuleFact], lines: Iterable[RuleFacts], now: datetime) -> dict[int, Rates]:
+    """Return the rates of each line by these rules; more rules than concern it do no harm."""
     found = {}
     for line in lines:
         rule = choose_rule(rules, line, now)
         found[line.line] = _rates(rule) if rule else NO_RATES
     return found
-
-
-def effective_rules(now: datetime) -> QuerySet[CommissionRule]:
-    """Return the rules in force at this moment."""
-    rows = CommissionRule.objects.filter(effective_from__lte=now)
-    return rows.filter(Q(effective_until=None) | Q(effective_until__gt=now))
 
 
 def rule_fact(rule: CommissionRule) -> RuleFact:

@@ -1,19 +1,19 @@
 """What can be asked about links, visits and whose sale it would be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from distributors.links import buffer
 from distributors.links.attribution import BondFact, CreditFacts, StoreFact, TouchFact
-from distributors.links.bonds import bond_fact
 from distributors.links.models import Bond, ShareLink, Touch
 from distributors.links.rules import Opening, stronger_bond
 from distributors.stores.models import Store
@@ -24,49 +24,24 @@ from shop.base.numbers import token_hash
 # The newest this many openings of a buyer are looked at; more than anyone reads in the evidence.
 TOUCHES_MAX = 100
 
-# Openings by this visitor (unless the visitor turned out to be somebody else), by this account, and by
-# every visitor that turned out to be this account. Each row begins with whom the visitor turned out to
-# be; without any opening there is one row that says only that.
-_TOUCHES = """
-SELECT owner.id, t.*
-FROM (SELECT (SELECT user_id FROM links_visitor WHERE key_hash = %(visitor)s) AS id) owner
-LEFT JOIN LATERAL (
-    SELECT t.number, t.at, t.token, t.store_id, s.code, t.product_id, t.channel
-    FROM links_touch t JOIN stores_store s ON s.id = t.store_id
-    WHERE t.at > %(since)s AND t.at <= %(now)s
-      AND (t.product_id IS NULL OR t.product_id = ANY(%(products)s))
-      AND (
-        (t.visitor_hash = %(visitor)s AND (t.user_id IS NULL OR t.user_id = %(user)s)
-         AND (owner.id IS NULL OR owner.id = %(user)s))
-        OR t.user_id = %(user)s
-        OR t.visitor_hash IN (SELECT v.key_hash FROM links_visitor v WHERE v.user_id = %(user)s)
-      )
-    ORDER BY t.at DESC, t.number DESC LIMIT %(most)s
-) t ON true
-"""
 
-# The stores in question and the buyer's own: open or not, whose, and who would earn level 2. ``kin``
-# are all accounts of the buyer's person: they share a verified openid or unionid with hers.
-_STORES = """
-WITH kin AS (
-    SELECT %(user)s::bigint AS id
-    UNION
-    SELECT other.user_id
-    FROM accounts_wechatidentity mine
-    JOIN accounts_wechatidentity other
-      ON other.openid = mine.openid OR (mine.unionid <> '' AND other.unionid = mine.unionid)
-    WHERE mine.user_id = %(user)s
-)
-SELECT s.id, s.code, d.state = 'active', d.user_id, d.user_id IN (SELECT id FROM kin), d.grade,
-       rs.id, rs.code
-FROM stores_store s
-JOIN stores_distributor d ON d.id = s.distributor_id
-LEFT JOIN referrals_referral r ON r.distributor_id = d.id
-LEFT JOIN stores_distributor rd ON rd.id = r.referrer_id AND rd.state = 'active'
-      AND NOT EXISTS (SELECT FROM kin WHERE kin.id = rd.user_id)
-LEFT JOIN stores_store rs ON rs.distributor_id = rd.id
-WHERE s.id = ANY(%(stores)s) OR (d.user_id = %(user)s AND d.approved_at IS NOT NULL)
-"""
+@dataclass(frozen=True, slots=True)
+class CreditQuestion:
+    """Who buys, and which openings count: what ``links_credit_facts`` is asked with. ``user_id`` 0: nobody.
+
+    ``pending`` are the visitor's openings of the last second, which may not be stored yet.
+    """
+
+    user_id: int
+    visitor_hash: str
+    since: datetime
+    now: datetime
+    pending: Sequence[Opening]
+
+    @property
+    def pending_store_ids(self) -> list[int]:
+        """The stores of the pending openings, which the stored ones may not name."""
+        return sorted({opening.touch.store_id for opening in self.pending})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +73,61 @@ def link_of(store: Store, token: str) -> ShareLink:
     return link
 
 
+def credit_question(*, user: User | None, visitor_key: str, now: datetime) -> CreditQuestion:
+    """Return what to ask about a buyer; asks Redis for what this visitor opened in the last second."""
+    visitor_hash = token_hash(visitor_key) if visitor_key else ""
+    return CreditQuestion(
+        # No account has the id 0.
+        user_id=user.pk if user is not None else 0,
+        visitor_hash=visitor_hash,
+        since=now - timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS),
+        now=now,
+        pending=buffer.pending_of(visitor_hash) if visitor_hash else (),
+    )
+
+
 def credit_facts(*, user: User | None, visitor_key: str, product_ids: Iterable[int], now: datetime) -> CreditFacts:
     """Return all that decides whose sale these products would be, for ``attribution.credit``.
 
-    Three statements, and one question to Redis for what this visitor opened in the last second.
+    One statement, and one question to Redis for what this visitor opened in the last second.
     ``lines`` are the products themselves; a caller with other line keys replaces them.
     """
     products = list(dict.fromkeys(product_ids))
-    user_id = user.pk if user is not None else None
-    visitor_hash = token_hash(visitor_key) if visitor_key else ""
-    window = timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS)
-    touches = _touches(user_id, visitor_hash, products, since=now - window, now=now)
-    bond = _bond(user_id, visitor_hash, now)
-    wanted = {touch.store_id for touch in touches}
-    if bond is not None:
-        wanted.add(bond.store_id)
+    asked = credit_question(user=user, visitor_key=visitor_key, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT links_credit_facts(%s, %s, %s::bigint[], %s::bigint[], %s, %s, %s)::text",
+            [
+                asked.user_id,
+                asked.visitor_hash,
+                products,
+                asked.pending_store_ids,
+                asked.since,
+                asked.now,
+                TOUCHES_MAX,
+            ],
+        )
+        (answer,) = cursor.fetchone()
+    return credit_facts_from(asked, orjson.loads(answer), [(product, product) for product in products])
+
+
+def credit_facts_from(asked: CreditQuestion, answer: Sequence[Any], lines: Sequence[tuple[int, int]]) -> CreditFacts:
+    """Return the facts from what ``links_credit_facts`` answered; ``lines`` are (line key, product id)."""
+    owner_id, touches, bonds, stores = answer
+    found = {row[0]: _touch_fact(row) for row in touches or ()}
+    if asked.pending and owner_id in (None, asked.user_id):
+        products = {product_id for _line, product_id in lines}
+        for opening in asked.pending:
+            if _belongs(opening, asked, products):
+                found.setdefault(opening.touch.number, opening.touch)
     return CreditFacts(
-        now=now,
-        buyer_user_id=user_id,
-        lines=[(product_id, product_id) for product_id in products],
-        touches=touches,
-        bond=bond,
-        stores=_stores(user_id, wanted),
-        touch_window=window,
+        now=asked.now,
+        buyer_user_id=asked.user_id or None,
+        lines=lines,
+        touches=sorted(found.values(), key=lambda one: (one.at, one.number), reverse=True),
+        bond=_bond(bonds or (), asked.now),
+        stores={row[0]: _store_fact(row) for row in stores or ()},
+        touch_window=asked.now - asked.since,
         self_purchase=settings.LINJIA_SELF_PURCHASE,
     )
 
@@ -160,68 +167,49 @@ def visits_of_links(store: Store, tokens: Sequence[str], *, since: datetime) -> 
     return {row["token"]: row["touches"] for row in rows}
 
 
-def _touches(
-    user_id: int | None, visitor_hash: str, products: list[int], *, since: datetime, now: datetime
-) -> list[TouchFact]:
-    facts: dict[str, Any] = {
-        "since": since,
-        "now": now,
-        "products": products,
-        "visitor": visitor_hash,
-        # No account has the id 0.
-        "user": user_id or 0,
-        "most": TOUCHES_MAX,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_TOUCHES, facts)
-        rows = cursor.fetchall()
-    found = {row[1]: TouchFact(*row[1:]) for row in rows if row[1] is not None}
-    if visitor_hash and rows[0][0] in (None, user_id):
-        for opening in buffer.pending_of(visitor_hash):
-            if _belongs(opening, user_id, products, since=since, now=now):
-                found.setdefault(opening.touch.number, opening.touch)
-    return sorted(found.values(), key=lambda one: (one.at, one.number), reverse=True)
+def _touch_fact(row: Sequence[Any]) -> TouchFact:
+    number, at, token, store_id, store_code, product_id, channel = row
+    return TouchFact(number, datetime.fromisoformat(at), token, store_id, store_code, product_id, channel)
 
 
-def _belongs(opening: Opening, user_id: int | None, products: list[int], *, since: datetime, now: datetime) -> bool:
+def _belongs(opening: Opening, asked: CreditQuestion, products: Collection[int]) -> bool:
     touch = opening.touch
     return (
-        since < touch.at <= now
-        and opening.user_id in (None, user_id)
+        asked.since < touch.at <= asked.now
+        and opening.user_id in (None, asked.user_id or None)
         and (touch.product_id is None or touch.product_id in products)
     )
 
 
-def _bond(user_id: int | None, visitor_hash: str, now: datetime) -> BondFact | None:
+def _bond(rows: Iterable[Sequence[Any]], now: datetime) -> BondFact | None:
     """Return the bond that counts: the person's, or her visitor's as it would be after merging."""
-    who = Q(pk__in=[])
-    if user_id is not None:
-        who |= Q(user_id=user_id)
-    if visitor_hash:
-        who |= Q(user=None, visitor__key_hash=visitor_hash, visitor__user=None)
-    rows = list(Bond.objects.filter(who, ended_at=None))
-    mine = next((bond_fact(row) for row in rows if row.user_id is not None), None)
-    theirs = next((bond_fact(row) for row in rows if row.user_id is None), None)
+    mine: BondFact | None = None
+    theirs: BondFact | None = None
+    for user_id, store_id, started_at, protected_until, valid_until, reason, touch_number in rows:
+        fact = BondFact(
+            store_id=store_id,
+            started_at=datetime.fromisoformat(started_at),
+            protected_until=datetime.fromisoformat(protected_until),
+            valid_until=datetime.fromisoformat(valid_until),
+            reason=reason,
+            touch_number=touch_number,
+        )
+        if user_id is None:
+            theirs = fact
+        else:
+            mine = fact
     holder = stronger_bond(mine=mine, visitors=theirs, now=now)
     # An expired bond is told as well, so that the evidence can say that it expired.
     return theirs if holder == "visitors" else mine or theirs
 
 
-def _stores(user_id: int | None, ids: set[int]) -> dict[int, StoreFact]:
-    if not ids and user_id is None:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_STORES, {"user": user_id or 0, "stores": sorted(ids)})
-        rows = cursor.fetchall()
-    return {
-        row[0]: StoreFact(
-            code=row[1],
-            is_active=row[2],
-            owner_user_id=row[3],
-            is_buyers=row[4],
-            grade=row[5],
-            referrer_store_id=row[6],
-            referrer_store_code=row[7] or "",
-        )
-        for row in rows
-    }
+def _store_fact(row: Sequence[Any]) -> StoreFact:
+    return StoreFact(
+        code=row[1],
+        is_active=row[2],
+        owner_user_id=row[3],
+        is_buyers=row[4],
+        grade=row[5],
+        referrer_store_id=row[6],
+        referrer_store_code=row[7] or "",
+    )

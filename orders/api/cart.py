@@ -195,10 +195,10 @@ def quotes(request: Request) -> Response:
     return Response(quote_facts(found))
 
 
-def items_of(data: dict[str, Any], owner: cart.CartOwner) -> list[Item]:
-    """Return the items a body names, or the cart's selection when it names none."""
+def items_of(data: dict[str, Any], owner: cart.CartOwner | None = None) -> list[Item]:
+    """Return the items a body names, or the selection of the owner's cart when it names none."""
     if "items" not in data:
-        return cart.selected_items(owner)
+        return cart.selected_items(owner) if owner else []
     return [Item(row["sku"], row["quantity"], row["store"]) for row in data["items"]]
 
 

@@ -14,9 +14,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orders.api.access import cart_owner, visitor_key
-from orders.api.cart import VISITOR, ItemInput, items_of
-from orders.checkout.place import place_order
+from orders.api.cart import VISITOR
+from orders.api.placing import PlaceInput, place
 from orders.flow.delivery import confirm_receipt
 from orders.flow.reversal import cancel_order
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
@@ -31,22 +30,6 @@ from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
 from shop.base.errors import NotFound
-
-
-class PlaceInput(serializers.Serializer[None]):
-    items = ItemInput(
-        many=True,
-        required=False,
-        help_text="Left out: the cart's selected lines.",
-    )
-    address = serializers.CharField(max_length=20, help_text="One of my addresses.")
-    note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    expected_payable_fen = serializers.IntegerField(
-        min_value=1,
-        max_value=10**12,
-        required=False,
-        help_text="From the quote; another price is refused, not charged.",
-    )
 
 
 class CancelInput(serializers.Serializer[None]):
@@ -195,7 +178,7 @@ class OrderDetailOutput(OrderOutput):
 def order_list(request: Request) -> Response:
     """My orders, newest first; or place one. Prices come from the shop, never from the body."""
     if request.method == "POST":
-        return answer_once(request, lambda: (201, _place(request)))
+        return place(request)
     page = page_of(with_parts(_in_state(request)), request)
     return page.answer(OrderOutput(page.rows, many=True, context={"request": request}).data)
 
@@ -236,22 +219,6 @@ def part_receive(request: Request, number: str, part: str) -> Response:
         raise NotFound(_("This order has no such part."), field="part")
     confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
     return Response(_detail(request, order_of(caller(request), number)))
-
-
-def _place(request: Request) -> dict[str, Any]:
-    form = PlaceInput(data=request.data)
-    form.is_valid(raise_exception=True)
-    data = form.validated_data
-    order = place_order(
-        user=caller(request),
-        items=items_of(data, cart_owner(request)),
-        address_number=data["address"],
-        note=data["note"],
-        visitor_key=visitor_key(request),
-        expected_payable_fen=data.get("expected_payable_fen"),
-        now=timezone.now(),
-    )
-    return _detail(request, order)
 
 
 def _in_state(request: Request) -> QuerySet[Order]:

@@ -7,7 +7,6 @@ price: what it shows is worked out anew from the server's rows each time.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet, Sum
@@ -50,21 +49,6 @@ ON CONFLICT (cart_id, sku_id) DO UPDATE SET
     seen_fen = EXCLUDED.seen_fen
 WHERE line.quantity + EXCLUDED.quantity <= %(quantity_max)s
 RETURNING quantity
-"""
-
-_TAKE_BOUGHT = """
-WITH bought AS (
-    SELECT * FROM unnest(%(skus)s::bigint[], %(quantities)s::int[]) AS b(sku_id, quantity)
-), fewer AS (
-    UPDATE checkout_cartline line SET quantity = line.quantity - b.quantity
-    FROM bought b, checkout_cart cart
-    WHERE line.sku_id = b.sku_id AND line.cart_id = cart.id AND cart.user_id = %(user_id)s
-      AND line.is_selected AND line.quantity > b.quantity
-)
-DELETE FROM checkout_cartline line
-USING bought b, checkout_cart cart
-WHERE line.sku_id = b.sku_id AND line.cart_id = cart.id AND cart.user_id = %(user_id)s
-  AND line.is_selected AND line.quantity <= b.quantity
 """
 
 
@@ -198,21 +182,6 @@ def take_out(*, owner: CartOwner, sku_number: str, now: datetime) -> TakenOut:
 def clear(*, owner: CartOwner) -> int:
     """Empty the cart; return how many lines there were."""
     return cart_of(owner).order_by().select_related(None).delete()[0]
-
-
-def take_bought(*, user: User, pieces: Mapping[int, int]) -> None:
-    """Take what was bought (pieces by SKU id) off the chosen lines of a person's cart; one statement.
-
-    Lines she did not choose stay, and so do pieces she added while she was buying.
-    """
-    ordered = sorted(pieces.items())
-    facts: dict[str, Any] = {
-        "user_id": user.pk,
-        "skus": [sku_id for sku_id, _quantity in ordered],
-        "quantities": [quantity for _sku_id, quantity in ordered],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_BOUGHT, facts)
 
 
 def merge_carts(*, visitor_key: str, user: User, now: datetime) -> int:

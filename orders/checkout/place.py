@@ -1,29 +1,34 @@
 """Placing an order: one transaction from the prices to the pieces that are held for it."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+import orjson
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions.rules import NO_RATES
-from orders.checkout.cart import take_bought
+from orders.checkout.cart import merge_carts
 from orders.checkout.items import Item, check_items, pieces_by_sku
-from orders.checkout.quote import quote
+from orders.checkout.queries import Facts, Wish, facts_of, facts_once
+from orders.checkout.quote import quote_of
 from orders.checkout.rules import Problem
 from orders.checkout.split import Quote, QuoteGroup, QuoteLine
-from orders.lifecycle.actions import create_order
 from orders.lifecycle.models import Order
 from orders.lifecycle.rules import LineDraft, OrderDraft, PartDraft, Recipient
-from shop.accounts.models import Address, User
-from shop.accounts.queries import address_of
+from orders.lifecycle.writing import OrderRows, order_rows, stored
+from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import retry_on_contention
 from shop.base.money import format_yuan
-from shop.stock.actions import OutOfStock, reserve
-from shop.work.actions import remember
+from shop.stock.actions import OutOfStock, out_of_stock
+from shop.work.idempotency import Once, StillRunning, answered, replay
 
+CREATED = 201
 NOTE_LENGTH_MAX = 200
 TITLE_LENGTH_MAX = 120
 
@@ -40,7 +45,24 @@ class PriceChanged(Conflict):
     code = "price_changed"
 
 
-@retry_on_contention()
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that is being placed: the order itself, what it was made from, its parts' numbers in order."""
+
+    order: Order
+    quote: Quote
+    part_numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What a customer sends: the wish with an address, her note, and the sum she saw (None: any)."""
+
+    wish: Wish
+    note: str = ""
+    expected_payable_fen: int | None = None
+
+
 def place_order(
     *,
     user: User,
@@ -54,30 +76,100 @@ def place_order(
     """Place an order, hold its pieces, and take what was bought out of the cart.
 
     Prices, discounts, freight, whose sale it is and the commissions are the server's, and are copied
-    onto the lines; the order expires when it is not paid in time. All of it or nothing. Raises
+    onto the lines; the order expires when it is not paid in time. All of it or nothing, in one
+    statement that writes; one before it reads. Raises
     ``Invalid`` and ``NotFound`` naming the field, :class:`NotPlaceable`, ``OutOfStock``, and
     :class:`PriceChanged` when ``expected_payable_fen`` is not what it costs now.
     """
-    checked = check_items(items)
-    clean_note = _note(note)
-    with transaction.atomic():
-        address = address_of(user, address_number)
-        found = quote(
-            user=user,
-            items=checked,
-            region_code=address.region_code,
-            visitor_key=visitor_key,
-            now=now,
-        )
-        _refuse_troubles(found)
-        _refuse_other_price(found, expected_payable_fen)
-        order = create_order(draft=_draft(user, address, clean_note, found, now))
-        pieces = pieces_by_sku((line.goods.sku_id, line.quantity) for line in found.lines)
-        take_bought(user=user, pieces=pieces)
-        remember(what="order.expire", subject=order.number, due_at=order.expires_at)
-        # Last: the pieces' rows stay locked until the commit, and everybody wants the same ones.
-        reserve(reference=order.number, quantities=pieces, at=now)
-    return order
+    wish = Wish(user=user, items=items, address_number=address_number, visitor_key=visitor_key, now=now)
+    return _place_order(checkout=Checkout(wish, note, expected_payable_fen))
+
+
+@retry_on_contention()
+def _place_order(*, checkout: Checkout) -> Order:
+    wish = _checked(checkout.wish)
+    note = _note(checkout.note)
+    placed, rows = _prepare(checkout, note, facts_of(wish))
+    return stored(placed.order, _write(checkout, placed, rows, None, None))
+
+
+@retry_on_contention()
+def place_once(*, checkout: Checkout, once: Once, answer: Callable[[Placed], Any]) -> tuple[int, Any, bool]:
+    """Place an order once per caller and key; the same two statements.
+
+    ``answer`` makes the body of the answer, which is kept with the order. Returns ``(status, body,
+    replayed)``: 201, or what was answered before. When it is refused, nothing is kept and the key may
+    be used again. Raises what :func:`place_order` raises, and ``KeyReused`` for another request.
+    """
+    wish = _checked(checkout.wish)
+    note = _note(checkout.note)
+    facts = facts_once(wish, once)
+    if not isinstance(facts, Facts):
+        return (*replay(once, facts), True)
+    placed, rows = _prepare(checkout, note, facts)
+    body = answer(placed)
+    if _write(checkout, placed, rows, once, body):
+        return CREATED, body, False
+    # A rival with the same key was faster by a moment.
+    first = answered(once)
+    if first is None:
+        raise StillRunning(_("The first request with this key is still running. Try again shortly."))
+    return (*first, True)
+
+
+def _checked(wish: Wish) -> Wish:
+    check_items(wish.items)
+    return wish
+
+
+def _prepare(checkout: Checkout, note: str, facts: Facts) -> tuple[Placed, OrderRows]:
+    """Return the order to be, with everything decided and nothing written."""
+    wish = checkout.wish
+    if wish.user is None or facts.recipient is None:
+        raise ValueError("an order needs a person and her address")
+    if facts.has_cart:
+        # What she put in before she signed in comes along, and leaves with what is bought.
+        merge_carts(visitor_key=wish.visitor_key, user=wish.user, now=wish.now)
+    found = quote_of(wish.items, facts)
+    _refuse_troubles(found)
+    _refuse_other_price(found, checkout.expected_payable_fen)
+    rows = order_rows(_draft(wish.user, facts.recipient, note, found, wish.now))
+    return Placed(rows.order, found, rows.part_numbers), rows
+
+
+_PLACE = (
+    "SELECT checkout_place(%s::json, %s::json, %s::json, %s::bigint[], %s::bigint[], %s, %s, %s, %s,"
+    " %s, %s, %s, %s, %s::jsonb)"
+)
+
+
+def _write(checkout: Checkout, placed: Placed, rows: OrderRows, once: Once | None, body: Any) -> int:
+    """Write all of it in one statement; return the order's id, 0 when the key was taken meanwhile."""
+    order = placed.order
+    pieces = pieces_by_sku((line.goods.sku_id, line.quantity) for line in placed.quote.lines)
+    arguments = [
+        *rows.json,
+        list(pieces),
+        list(pieces.values()),
+        order.user_id,
+        order.number,
+        order.expires_at,
+        order.placed_at,
+        once.caller if once else "",
+        once.key if once else "",
+        once.asked if once else "",
+        CREATED,
+        orjson.dumps(body).decode() if once else None,
+    ]
+    # By itself it is a transaction of its own; inside another one it must leave that one usable.
+    own = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
+    try:
+        with own, connection.cursor() as cursor:
+            cursor.execute(_PLACE, arguments)
+            (order_id,) = cursor.fetchone()
+    except DatabaseError as error:
+        raise out_of_stock(error) or error from error
+    return int(order_id)
 
 
 def _note(note: str) -> str:
@@ -122,16 +214,10 @@ def _refuse_other_price(found: Quote, expected_payable_fen: int | None) -> None:
     )
 
 
-def _draft(user: User, address: Address, note: str, found: Quote, now: datetime) -> OrderDraft:
+def _draft(user: User, recipient: Recipient, note: str, found: Quote, now: datetime) -> OrderDraft:
     return OrderDraft(
         user_id=user.pk,
-        recipient=Recipient(
-            name=address.name,
-            phone=address.phone,
-            region_code=address.region_code,
-            region_names=address.region_names,
-            detail=address.detail,
-        ),
+        recipient=recipient,
         parts=[_part(group) for group in found.groups],
         goods_fen=found.goods_fen,
         discount_fen=found.discount_fen,

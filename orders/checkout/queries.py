@@ -1,53 +1,79 @@
-"""What checkout asks: SKUs as they stand now, in one statement."""
+"""What checkout asks: everything a quote is made of, as it stands now, in one statement."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
+from distributors.commissions.queries import rules_from
+from distributors.commissions.rules import RuleFact
+from distributors.links.attribution import CreditFacts
+from distributors.links.queries import TOUCHES_MAX, CreditQuestion, credit_facts_from, credit_question
 from orders.checkout.items import Item
 from orders.checkout.rules import Goods
+from orders.lifecycle.rules import Recipient
+from shop.accounts.models import Address, User
+from shop.accounts.queries import no_address
+from shop.base.errors import NotFound
+from shop.freight.queries import PriceLists, price_lists_from
+from shop.work.idempotency import Once
 
-# Written out, for every order and every look at a cart runs it, and half of its time went into
-# building it from parts. The shelves are planned apart (OFFSET 0): planning all joins as one costs
-# ten times the execution.
-_GOODS = """
-SELECT sku.id, sku.number, sku.option_values, sku.weight_g,
-    sku.is_active AND product.state = 'on_sale' AND supplier.state = 'active',
-    product.id, product.number, product.title,
-    shelves.codes, shelves.days,
-    supplier.id, supplier.code, supplier.name, supplier.contract, supplier.fee_bp,
-    price.supply_fen, price.retail_fen, price.floor_fen, price.ceiling_fen,
-    coalesce(stock.on_hand, 0),
-    coalesce((
-        SELECT image.file FROM catalogue_productimage image
-        WHERE image.product_id = product.id AND image.file <> ''
-        ORDER BY image.position, image.id LIMIT 1), ''),
-    CASE WHEN %(stores)s::text[] <> '{}' THEN (
-        SELECT jsonb_object_agg(store.code, own.retail_fen)
-        FROM stores_listingprice own
-        JOIN stores_listing listing ON listing.id = own.listing_id
-        JOIN stores_store store ON store.id = listing.store_id
-        JOIN stores_distributor distributor ON distributor.id = store.distributor_id
-        WHERE own.sku_id = sku.id AND store.code = ANY(%(stores)s) AND distributor.state = 'active'
-          AND own.retail_fen BETWEEN price.floor_fen AND price.ceiling_fen
-    ) END
-FROM catalogue_sku sku
-JOIN catalogue_product product ON product.id = sku.product_id
-JOIN suppliers_supplier supplier ON supplier.id = sku.supplier_id
-JOIN LATERAL (
-    SELECT array_remove(ARRAY[shelf.code, above.code, top.code], NULL) AS codes,
-        coalesce(shelf.return_days, above.return_days, top.return_days) AS days
-    FROM catalogue_category shelf
-    LEFT JOIN catalogue_category above ON above.id = shelf.parent_id
-    LEFT JOIN catalogue_category top ON top.id = above.parent_id
-    WHERE shelf.id = product.category_id OFFSET 0
-) shelves ON true
-LEFT JOIN pricing_skuprice price ON price.sku_id = sku.id
-LEFT JOIN stock_stockitem stock ON stock.sku_id = sku.id
-WHERE sku.number = ANY(%(skus)s)
-"""
+_FACTS = "SELECT checkout_facts(%s, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
+_PHONE: Any = Address._meta.get_field("phone")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides a quote, seen in one moment. ``goods`` are the items' SKUs, item by item.
+
+    ``freight`` is None without a place. ``has_cart``: the visitor still has a cart of her own.
+    """
+
+    goods: Sequence[Goods]
+    credit: CreditFacts
+    rules: Sequence[RuleFact]
+    freight: PriceLists | None
+    region_code: str | None
+    recipient: Recipient | None
+    has_cart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to know the price of, and from when it counts.
+
+    The place is a region, or that of one of her addresses; neither is known yet where both are None.
+    """
+
+    user: User | None
+    items: Sequence[Item]
+    now: datetime
+    visitor_key: str = ""
+    region_code: str | None = None
+    address_number: str | None = None
+
+
+def facts_of(wish: Wish) -> Facts:
+    """Return what the quote of a wish is made of.
+
+    One statement, whatever the items, and one question to Redis. Raises ``NotFound`` for an unknown
+    address (field ``address_number``) or SKU (``items.0.sku_number``).
+    """
+    asked, answer = _ask(wish, None)
+    return _facts(wish, asked, answer)
+
+
+def facts_once(wish: Wish, once: Once) -> Facts | Sequence[Any]:
+    """Return the same, or the record (hash, status, body) of what was answered under this key before."""
+    asked, answer = _ask(wish, once)
+    if "answered" in answer:
+        record: Sequence[Any] = answer["answered"]
+        return record
+    return _facts(wish, asked, answer)
 
 
 def goods_of(items: Sequence[Item]) -> dict[str, Goods]:
@@ -56,20 +82,75 @@ def goods_of(items: Sequence[Item]) -> dict[str, Goods]:
     The own prices of the items' stores come along: open stores only, and only what lies within the
     supplier's present band – outside it the retail price counts.
     """
-    wanted = {
-        "skus": list({item.sku_number for item in items}),
-        "stores": list({item.store_code for item in items if item.store_code}),
-    }
+    wanted = [
+        list({item.sku_number for item in items}),
+        list({item.store_code for item in items if item.store_code}),
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_GOODS, wanted)
-        rows = cursor.fetchall()
-    return {row[1]: _goods(row) for row in rows}
+        cursor.execute("SELECT goods::text FROM checkout_goods(%s::text[], %s::text[])", wanted)
+        rows = [orjson.loads(text) for (text,) in cursor.fetchall()]
+    return {row[1]: goods_from(row) for row in rows}
 
 
-def _goods(row: tuple[Any, ...]) -> Goods:
-    # The columns stand in the order of the fields; JSON and arrays come as the driver brings them.
+def goods_from(row: Sequence[Any]) -> Goods:
+    """Return a SKU from what ``checkout_goods`` answered; its values stand in the order of the fields."""
     facts = list(row)
-    facts[2] = json.loads(facts[2])
     facts[8] = tuple(facts[8])
-    facts[-1] = json.loads(facts[-1]) if facts[-1] else {}
+    facts[-1] = facts[-1] or {}
     return Goods(*facts)
+
+
+def _ask(wish: Wish, once: Once | None) -> tuple[CreditQuestion, dict[str, Any]]:
+    asked = credit_question(user=wish.user, visitor_key=wish.visitor_key, now=wish.now)
+    arguments: list[Any] = [
+        asked.user_id,
+        asked.visitor_hash,
+        list({item.sku_number for item in wish.items}),
+        list({item.store_code for item in wish.items if item.store_code}),
+        wish.address_number or "",
+        wish.region_code or "",
+        asked.pending_store_ids,
+        asked.since,
+        asked.now,
+        TOUCHES_MAX,
+        once.caller if once else "",
+        once.key if once else "",
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, arguments)
+        (answer,) = cursor.fetchone()
+    return asked, orjson.loads(answer)
+
+
+def _facts(wish: Wish, asked: CreditQuestion, answer: dict[str, Any]) -> Facts:
+    address = answer["address"]
+    recipient = _recipient(address) if address else None
+    if wish.address_number is not None and recipient is None:
+        raise no_address()
+    found = {row[1]: goods_from(row) for row in answer.get("goods") or ()}
+    goods = [_known(found, index, item) for index, item in enumerate(wish.items)]
+    return Facts(
+        goods=goods,
+        credit=credit_facts_from(
+            asked, answer["credit"], [(n, one.product_id) for n, one in enumerate(goods, start=1)]
+        ),
+        rules=rules_from(answer["rules"]),
+        freight=price_lists_from(answer["freight"]) if answer["freight"] else None,
+        region_code=recipient.region_code if recipient else wish.region_code,
+        recipient=recipient,
+        has_cart=answer["has_cart"],
+    )
+
+
+def _recipient(row: Sequence[str]) -> Recipient:
+    name, phone, region_code, region_names, detail = row
+    # As the model would read it, whatever form the column has.
+    if hasattr(_PHONE, "from_db_value"):
+        phone = _PHONE.from_db_value(phone, None, connection)
+    return Recipient(name, phone, region_code, region_names, detail)
+
+
+def _known(found: Mapping[str, Goods], index: int, item: Item) -> Goods:
+    if item.sku_number not in found:
+        raise NotFound(_("There is no such article. Take it out of the order."), field=f"items.{index}.sku_number")
+    return found[item.sku_number]

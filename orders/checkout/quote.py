@@ -5,22 +5,19 @@ store she saw them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from distributors.commissions.queries import rates_for
+from distributors.commissions.queries import rates_by
 from distributors.commissions.rules import NO_RATES, Rates, RuleFacts
 from distributors.links.attribution import Credit, CreditFacts, credit
-from distributors.links.queries import credit_facts
 from orders.checkout.items import Item, check_items, pieces_by_sku
-from orders.checkout.queries import goods_of
+from orders.checkout.queries import Facts, Wish, facts_of
 from orders.checkout.rules import Goods, Problem, line_money, problem_of, unit_price_of
 from orders.checkout.split import Quote, QuoteLine, by_supplier, split
 from shop.accounts.models import User
-from shop.base.errors import NotFound
-from shop.freight.queries import Parcel, ParcelItem, freight_for
+from shop.freight.queries import Parcel, ParcelItem, freight_of
 from shop.freight.rules import FreightQuote
 from shop.suppliers.models import Supplier
 
@@ -35,31 +32,29 @@ def quote(
 ) -> Quote:
     """Return what these items cost delivered to a region (None: not known yet).
 
-    A fixed number of statements, whatever the items. What cannot be bought as asked is in
+    One statement, whatever the items. What cannot be bought as asked is in
     ``problems``, each with its way out. Raises ``Invalid`` for quantities and too many items, and
     ``NotFound`` for an unknown SKU (field ``items.0.sku_number``) or place.
     """
     checked = check_items(items)
-    found = goods_of(checked)
-    goods = [_known(found, index, item) for index, item in enumerate(checked)]
-    troubles = _troubles(checked, goods)
-    facts = _credit_facts(user, visitor_key, goods, now)
-    credited = credit(facts=facts)
-    rates = rates_for(_rule_facts(goods, credited, facts), now)
+    wish = Wish(user=user, items=checked, region_code=region_code, visitor_key=visitor_key, now=now)
+    return quote_of(checked, facts_of(wish))
+
+
+def quote_of(items: Sequence[Item], facts: Facts) -> Quote:
+    """Return what these items cost by these facts. Raises ``NotFound`` for an unknown place."""
+    goods = facts.goods
+    troubles = _troubles(items, goods)
+    credited = credit(facts=facts.credit)
+    rates = rates_by(facts.rules, _rule_facts(goods, credited, facts.credit), facts.credit.now)
     lines = [
-        _line(number, item, one, credited[number], rates.get(number, NO_RATES), facts, troubles.get(number))
-        for number, (item, one) in enumerate(zip(checked, goods, strict=True), start=1)
+        _line(number, item, one, credited[number], rates.get(number, NO_RATES), facts.credit, troubles.get(number))
+        for number, (item, one) in enumerate(zip(items, goods, strict=True), start=1)
     ]
-    freight = _freight(lines, region_code)
+    freight = _freight(lines, facts)
     # Two lines of one SKU have one trouble.
     problems = {(one.code, one.sku_number): one for one in troubles.values()}
     return split(lines, freight=freight, problems=[*problems.values(), *_undeliverable(lines, freight)])
-
-
-def _known(found: Mapping[str, Goods], index: int, item: Item) -> Goods:
-    if item.sku_number not in found:
-        raise NotFound(_("There is no such article. Take it out of the order."), field=f"items.{index}.sku_number")
-    return found[item.sku_number]
 
 
 def _troubles(items: Sequence[Item], goods: Sequence[Goods]) -> dict[int, Problem]:
@@ -67,17 +62,6 @@ def _troubles(items: Sequence[Item], goods: Sequence[Goods]) -> dict[int, Proble
     wanted = pieces_by_sku((one.sku_id, item.quantity) for item, one in zip(items, goods, strict=True))
     found = {number: problem_of(one, wanted=wanted[one.sku_id]) for number, one in enumerate(goods, start=1)}
     return {number: problem for number, problem in found.items() if problem is not None}
-
-
-def _credit_facts(user: User | None, visitor_key: str, goods: Sequence[Goods], now: datetime) -> CreditFacts:
-    facts = credit_facts(
-        user=user,
-        visitor_key=visitor_key,
-        product_ids=list({one.product_id for one in goods}),
-        now=now,
-    )
-    lines = [(number, one.product_id) for number, one in enumerate(goods, start=1)]
-    return replace(facts, lines=lines)
 
 
 def _rule_facts(goods: Sequence[Goods], credited: Mapping[int, Credit], facts: CreditFacts) -> list[RuleFacts]:
@@ -141,8 +125,8 @@ def _line(
     return QuoteLine(number, item, goods, unit_fen, money, credited, rates, problem)
 
 
-def _freight(lines: Sequence[QuoteLine], region_code: str | None) -> dict[int, FreightQuote] | None:
-    if not region_code:
+def _freight(lines: Sequence[QuoteLine], facts: Facts) -> dict[int, FreightQuote] | None:
+    if facts.freight is None or not facts.region_code:
         return None
     parcels = [
         Parcel(
@@ -160,7 +144,8 @@ def _freight(lines: Sequence[QuoteLine], region_code: str | None) -> dict[int, F
         )
         for supplier_id, own in by_supplier(lines).items()
     ]
-    return freight_for(supplier_parcels=[parcel for parcel in parcels if parcel.items], region_code=region_code)
+    sent = [parcel for parcel in parcels if parcel.items]
+    return freight_of(facts.freight, parcels=sent, region_code=facts.region_code)
 
 
 def _undeliverable(lines: Sequence[QuoteLine], freight: Mapping[int, FreightQuote] | None) -> list[Problem]:

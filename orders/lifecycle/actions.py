@@ -1,27 +1,18 @@
-"""What can happen to an order's record: it is placed, paid, sent, received, completed, given up.
+"""What can happen to an order's record once it is placed: it is paid, sent, received, completed, given up.
 
 Only states, stamps and counters change here; stock, money and commissions are the flow's business.
 Locks: the order's row first, then its parts, then its lines.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
-from orders.lifecycle.rules import (
-    LineDraft,
-    OrderDraft,
-    PartDraft,
-    adds_up,
-    order_end,
-    window_end,
-)
+from orders.lifecycle.rules import order_end, window_end
 from orders.lifecycle.states import OrderState, SupplierOrderState
 from shop.base.errors import Conflict, NotFound
 from shop.base.locks import lock_rows, require_transaction
@@ -38,110 +29,6 @@ class RefundTooLarge(Conflict):
     """More would go back than was bought or paid; someone may have been faster."""
 
     code = "refund_too_large"
-
-
-def _columns(model: type[models.Model], *, without: Iterable[str]) -> list[str]:
-    left_out = {"id", *without}
-    names = (str(field.column) for field in model._meta.concrete_fields)
-    return [name for name in names if name not in left_out]
-
-
-def _values(row: models.Model, columns: Iterable[str]) -> dict[str, Any]:
-    by_column = {field.column: field.attname for field in row._meta.concrete_fields}
-    return {column: getattr(row, by_column[column]) for column in columns}
-
-
-_ORDER = _columns(Order, without=())
-_PART = _columns(SupplierOrder, without=("order_id",))
-_LINE = _columns(OrderLine, without=("order_id", "supplier_order_id"))
-# The values travel as JSON; the tables' own row types turn them back.
-_INSERT = f"""
-WITH placed AS (
-    INSERT INTO lifecycle_order ({", ".join(_ORDER)})
-    SELECT {", ".join(_ORDER)} FROM jsonb_populate_record(NULL::lifecycle_order, %s::jsonb)
-    RETURNING id
-), parts AS (
-    INSERT INTO lifecycle_supplierorder (order_id, {", ".join(_PART)})
-    SELECT placed.id, {", ".join(f"r.{name}" for name in _PART)}
-    FROM placed, jsonb_populate_recordset(NULL::lifecycle_supplierorder, %s::jsonb) r
-    RETURNING id, supplier_id
-)
-INSERT INTO lifecycle_orderline (order_id, supplier_order_id, {", ".join(_LINE)})
-SELECT placed.id, parts.id, {", ".join(f"(r.line).{name}" for name in _LINE)}
-FROM placed, jsonb_to_recordset(%s::jsonb) AS r(supplier_id bigint, line lifecycle_orderline)
-JOIN parts USING (supplier_id)
-RETURNING order_id
-"""  # noqa: S608 - column names of our own models
-
-
-def create_order(*, draft: OrderDraft) -> Order:
-    """Write down an order with its parts and lines, in one statement whatever their number.
-
-    Lines are numbered 1, 2, 3 … through the parts. Raises ``ValueError`` for a draft that does not
-    add up: that is a fault of the caller, never of a customer.
-    """
-    require_transaction()
-    if not adds_up(draft):
-        raise ValueError("the draft's amounts do not add up")
-    order = _order_row(draft)
-    parts = [_part_row(draft, part) for part in draft.parts]
-    numbered = enumerate(((part, line) for part in draft.parts for line in part.lines), start=1)
-    lines = [
-        {"supplier_id": part.supplier_id, "line": _values(_line_row(number, line), _LINE)}
-        for number, (part, line) in numbered
-    ]
-    parameters = [
-        _values(order, _ORDER),
-        [_values(part, _PART) for part in parts],
-        lines,
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [json.dumps(value, default=_encode) for value in parameters])
-        (order.pk,) = cursor.fetchone()
-    order._state.adding = False  # noqa: SLF001 - it is stored, though not by save()
-    return order
-
-
-def _encode(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in an order")
-
-
-def _order_row(draft: OrderDraft) -> Order:
-    to = draft.recipient
-    return Order(
-        user_id=draft.user_id,
-        goods_fen=draft.goods_fen,
-        discount_fen=draft.discount_fen,
-        freight_fen=draft.freight_fen,
-        payable_fen=draft.payable_fen,
-        recipient_name=to.name,
-        recipient_phone=to.phone,
-        region_code=to.region_code,
-        region_names=to.region_names,
-        address_detail=to.detail,
-        note=draft.note,
-        placed_at=draft.placed_at,
-        expires_at=draft.expires_at,
-    )
-
-
-def _part_row(draft: OrderDraft, part: PartDraft) -> SupplierOrder:
-    return SupplierOrder(
-        supplier_id=part.supplier_id,
-        goods_fen=part.goods_fen,
-        discount_fen=part.discount_fen,
-        freight_fen=part.freight_fen,
-        payable_fen=part.payable_fen,
-        placed_at=draft.placed_at,
-    )
-
-
-def _line_row(number: int, line: LineDraft) -> OrderLine:
-    facts = {name: getattr(line, name) for name in LineDraft.__slots__}
-    facts["credit_evidence"] = dict(line.credit_evidence)
-    return OrderLine(line=number, **facts)
 
 
 def mark_paid(*, order: Order, paid_fen: int, actor: str, at: datetime) -> None:

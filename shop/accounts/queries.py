@@ -35,8 +35,13 @@ def address_of(user: User, number: str, *, removed: bool = False) -> Address:
     """Return one of the user's addresses. Raises ``NotFound`` for any other number."""
     address = Address.objects.filter(user=user, number=number, removed_at__isnull=not removed).first()
     if address is None:
-        raise NotFound(_("There is no such address in your address book."), field="address_number")
+        raise no_address()
     return address
+
+
+def no_address() -> NotFound:
+    """Return the refusal for an address that is not the asker's."""
+    return NotFound(_("There is no such address in your address book."), field="address_number")
 
 
 def openid_of(user: User, app_id: str) -> str | None:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from shop.api.auth import caller
 from shop.base.errors import Invalid
-from shop.work.idempotency import begin, finish, forget, once, request_hash
+from shop.work.idempotency import Once, begin, finish, forget, once, request_hash
 
 HEADER = OpenApiParameter(
     name="Idempotency-Key",
@@ -30,10 +30,15 @@ class KeyMissing(Invalid):
     code = "idempotency_key_missing"
 
 
+def once_of(request: Request) -> Once:
+    """Return the caller's intent. Raises :class:`KeyMissing`."""
+    return Once(caller=_caller(request), key=_key(request), asked=_asked(request))
+
+
 def answer_once(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
     """Run ``act`` once for this caller, key and body, in one transaction with its answer."""
     status, body, replayed = once(caller=_caller(request), key=_key(request), asked=_asked(request), act=act)
-    return _response(status, body, replayed)
+    return respond(status, body, replayed=replayed)
 
 
 def answer_once_outside(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
@@ -41,17 +46,18 @@ def answer_once_outside(request: Request, act: Callable[[], tuple[int, Any]]) ->
     caller, key = _caller(request), _key(request)
     seen = begin(caller=caller, key=key, asked=_asked(request))
     if seen is not None:
-        return _response(*seen, replayed=True)
+        return respond(*seen, replayed=True)
     try:
         status, body = act()
     except Exception:
         forget(caller=caller, key=key)
         raise
     finish(caller=caller, key=key, status=status, body=body)
-    return _response(status, body, replayed=False)
+    return respond(status, body, replayed=False)
 
 
-def _response(status: int, body: Any, replayed: bool) -> Response:
+def respond(status: int, body: Any, replayed: bool) -> Response:
+    """Return the answer, saying so when it was given before."""
     headers = {"Idempotency-Replayed": "true"} if replayed else None
     return Response(body, status=status, headers=headers)
 

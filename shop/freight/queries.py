@@ -1,9 +1,10 @@
 """What delivery costs to a place, for several suppliers at once, in a fixed number of statements."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -13,24 +14,6 @@ from shop.freight.rules import FreightQuote, Rule, Template, join_quotes, match,
 from shop.regions.queries import unknown_place
 from shop.regions.rules import is_code, lineage
 from shop.suppliers.models import Supplier
-
-# Every template that could count, with the products that follow it by name and its rules for the place
-# and what lies around it; whether the place is known stands in every row, so there is always one.
-_PRICE_LISTS = """
-SELECT EXISTS (SELECT FROM regions_region WHERE code = %(place)s),
-    t.id, t.supplier_id, t.name, t.basis, t.is_default,
-    ARRAY(SELECT f.product_id FROM freight_productfreight f
-          WHERE f.template_id = t.id AND f.product_id = ANY(%(products)s::bigint[])),
-    r.region_code, r.is_deliverable, r.first_units, r.first_fen, r.continued_units, r.continued_fen,
-    r.free_above_fen
-FROM (VALUES (1)) AS always(one)
-LEFT JOIN freight_freighttemplate t
-    ON (t.is_default AND t.supplier_id = ANY(%(suppliers)s::bigint[]))
-    OR t.id IN (SELECT f.template_id FROM freight_productfreight f
-                WHERE f.product_id = ANY(%(products)s::bigint[]))
-LEFT JOIN freight_freightrule r ON r.template_id = t.id AND r.region_code = ANY(%(places)s)
-ORDER BY t.id, r.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +34,72 @@ class Parcel:
     items: Sequence[ParcelItem]
 
 
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """A template that could count: the products that follow it by name, and its rules for the place."""
+
+    supplier_id: int
+    name: str
+    basis: str
+    is_default: bool
+    product_ids: Sequence[int]
+    rules: Sequence[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLists:
+    """What delivery of some goods to a place could cost, before anything is chosen."""
+
+    is_known_place: bool
+    by_template: Mapping[int, PriceList]
+
+
 def freight_for(*, supplier_parcels: Sequence[Parcel], region_code: str) -> dict[int, FreightQuote]:
     """Return what delivery costs by supplier id. One statement, whatever the parcels.
+
+    Raises what :func:`freight_of` raises.
+    """
+    suppliers = [parcel.supplier_id for parcel in supplier_parcels]
+    products = sorted({item.product_id for parcel in supplier_parcels for item in parcel.items})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT freight_price_lists(%s::bigint[], %s::bigint[], %s)::text", [suppliers, products, region_code]
+        )
+        (answer,) = cursor.fetchone()
+    return freight_of(price_lists_from(orjson.loads(answer)), parcels=supplier_parcels, region_code=region_code)
+
+
+def price_lists_from(answer: Sequence[Any]) -> PriceLists:
+    """Return the price lists from what ``freight_price_lists`` answered."""
+    is_known_place, templates = answer
+    return PriceLists(
+        is_known_place,
+        {
+            template_id: PriceList(supplier_id, name, basis, is_default, product_ids, [Rule(*facts) for facts in rules])
+            for template_id, supplier_id, name, basis, is_default, product_ids, rules in templates
+        },
+    )
+
+
+def freight_of(lists: PriceLists, *, parcels: Sequence[Parcel], region_code: str) -> dict[int, FreightQuote]:
+    """Return what delivery costs by supplier id, by these price lists of the place.
 
     Goods that follow different templates are priced by each template for its own goods; the
     free-above amount compares with what is paid for those. A supplier without a template does not
     deliver. Raises ``NotFound`` (field ``region_code``) for an unknown place.
     """
-    steps = lineage(region_code) if is_code(region_code) else []
-    wanted: dict[str, Any] = {
-        "suppliers": [parcel.supplier_id for parcel in supplier_parcels],
-        "products": sorted({item.product_id for parcel in supplier_parcels for item in parcel.items}),
-        "place": region_code,
-        "places": ["", *steps],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_PRICE_LISTS, wanted)
-        rows = cursor.fetchall()
-    if not steps or not rows[0][0]:
+    if not lists.is_known_place or not is_code(region_code):
         raise unknown_place()
+    steps = lineage(region_code)
     chosen: dict[int, int] = {}
     defaults: dict[int, int] = {}
-    rules: dict[int, list[Rule]] = {}
-    heads: dict[int, tuple[str, str]] = {}
-    for _known, template_id, supplier_id, name, basis, is_default, own, *rule in rows:
-        if template_id is None:
-            continue
-        heads[template_id] = (name, basis)
-        chosen |= dict.fromkeys(own, template_id)
-        if is_default:
-            defaults[supplier_id] = template_id
-        if rule[0] is not None:
-            rules.setdefault(template_id, []).append(Rule(*rule))
-    facts = {
-        template_id: Template(name, basis, match(rules.get(template_id, []), steps))
-        for template_id, (name, basis) in heads.items()
-    }
-    return {parcel.supplier_id: _parcel_quote(parcel, chosen, defaults, facts) for parcel in supplier_parcels}
+    facts: dict[int, Template] = {}
+    for template_id, one in lists.by_template.items():
+        chosen |= dict.fromkeys(one.product_ids, template_id)
+        if one.is_default:
+            defaults[one.supplier_id] = template_id
+        facts[template_id] = Template(one.name, one.basis, match(one.rules, steps))
+    return {parcel.supplier_id: _parcel_quote(parcel, chosen, defaults, facts) for parcel in parcels}
 
 
 def rule_of(row: FreightRule) -> Rule:

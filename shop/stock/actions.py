@@ -4,11 +4,12 @@ Stock rows are always locked in SKU order, after the order's row and before acco
 (docs/locking.md). Call these last before the ledger: a hot SKU's row stays locked until commit.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from shop.base.errors import Conflict, Invalid
@@ -19,6 +20,8 @@ from shop.stock.queries import last_counts
 from shop.stock.states import ReservationState
 
 QUANTITY_MAX = 10**9
+# How the database says that pieces are missing (stock/migrations/0003_reserve.py).
+_SHORT = "LJ001"
 
 # Only the constants below are put together into statements; every value travels as a parameter.
 _WANTED = "wanted AS (SELECT * FROM unnest(%(skus)s::bigint[], %(quantities)s::bigint[]) AS w(sku_id, quantity))"
@@ -32,28 +35,6 @@ locked AS (
     ORDER BY item.sku_id
     FOR NO KEY UPDATE OF item
 )"""  # noqa: S608
-
-_RESERVE = f"""
-{_LOCKED},
-taken AS (
-    UPDATE stock_stockitem item
-    SET on_hand = item.on_hand - l.quantity, reserved = item.reserved + l.quantity
-    FROM locked l
-    WHERE item.sku_id = l.sku_id AND item.on_hand >= l.quantity
-    RETURNING item.sku_id, l.quantity
-),
-held AS (
-    INSERT INTO stock_reservation (reference, sku_id, quantity, state, created_at)
-    SELECT %(reference)s, sku_id, quantity, 'open', %(at)s FROM taken ORDER BY sku_id
-),
-moved AS (
-    INSERT INTO stock_stockmovement (sku_id, kind, quantity, reference, at)
-    SELECT sku_id, 'reserved', quantity, %(reference)s, %(at)s FROM taken ORDER BY sku_id
-)
-SELECT w.sku_id, w.quantity, coalesce(l.on_hand, 0)
-FROM wanted w LEFT JOIN locked l USING (sku_id) LEFT JOIN taken t USING (sku_id)
-WHERE t.sku_id IS NULL
-ORDER BY w.sku_id"""  # noqa: S608
 
 # What leaves the reserved pieces goes to one of two columns.
 _SETTLE = f"""
@@ -153,15 +134,27 @@ def reserve(*, reference: str, quantities: Mapping[int, int], at: datetime) -> N
     """
     for quantity in quantities.values():
         _check(quantity, least=1)
+    ordered = sorted(quantities.items())
     try:
-        with transaction.atomic():
-            short = _execute(_RESERVE, quantities, reference=reference, at=at)
-            if short:
-                raise _out_of_stock(short)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT stock_reserve(%s, %s::bigint[], %s::bigint[], %s)",
+                [reference, [sku_id for sku_id, _pieces in ordered], [pieces for _sku_id, pieces in ordered], at],
+            )
     except IntegrityError as error:
         if "stock_one_reservation" in str(error):
             raise Conflict(_("Pieces are held for this order already.")) from error
         raise
+    except DatabaseError as error:
+        raise out_of_stock(error) or error from error
+
+
+def out_of_stock(error: DatabaseError) -> OutOfStock | None:
+    """Return our word for what ``stock_reserve`` refuses; None when it was something else that failed."""
+    cause: Any = error.__cause__
+    if getattr(cause, "pgcode", None) != _SHORT:
+        return None
+    return _out_of_stock(json.loads(cause.diag.message_detail))
 
 
 def release(*, reference: str, at: datetime) -> bool:

@@ -15,21 +15,6 @@ from shop.work.models import Due, DueState
 LEASE_SECONDS = 40
 _BACKOFF_MAX_SECONDS = 300
 
-_REMEMBER = """
-INSERT INTO work_due (what, subject, due_at, state, attempts, last_error, created_at)
-VALUES (%s, %s, %s, 'open', 0, '', now())
-ON CONFLICT (what, subject) WHERE NOT (state = 'done')
-DO UPDATE SET
-    -- A row being worked on right now is asked for anew: it is due at the new time, and the
-    -- running claim may no longer call it done.
-    due_at = CASE WHEN work_due.claimed_until IS NULL AND work_due.state = 'open'
-                  THEN LEAST(work_due.due_at, EXCLUDED.due_at) ELSE EXCLUDED.due_at END,
-    attempts = CASE WHEN work_due.state = 'parked' THEN 0 ELSE work_due.attempts END,
-    state = 'open',
-    claimed_until = NULL
-RETURNING due_at <= clock_timestamp()
-"""
-
 _CLAIM = """
 UPDATE work_due SET claimed_until = clock_timestamp() + make_interval(secs => %s), attempts = attempts + 1
 WHERE id IN (
@@ -49,7 +34,7 @@ def remember(*, what: str, subject: str, due_at: datetime) -> None:
     makes it due once more at the new time. Rings the doorbell after the commit when it is due now.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_REMEMBER, [what, subject, due_at])
+        cursor.execute("SELECT work_remember(%s, %s, %s)", [what, subject, due_at])
         (is_due,) = cursor.fetchone()
     if is_due:
         ring_after_commit()

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -32,6 +33,30 @@ def request_hash(*parts: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One intent of a caller: her key, and the hash of what she asks for under it."""
+
+    caller: str
+    key: str
+    asked: str
+
+
+def answered(once: Once) -> tuple[int, Any] | None:
+    """Return what was answered under this key; None when nothing was. Raises :class:`KeyReused`."""
+    seen = IdempotencyKey.objects.filter(caller=once.caller, key=once.key).first()
+    return _replay(seen.request_hash, seen.status, seen.body, once.asked) if seen else None
+
+
+def replay(once: Once, seen: Sequence[Any]) -> tuple[int, Any]:
+    """Return the answer of a record read with other facts: its hash, status and body.
+
+    Raises :class:`KeyReused` and :class:`StillRunning`.
+    """
+    asked, status, body = seen
+    return _replay(asked, status, body, once.asked)
+
+
 @retry_on_contention()
 def once(*, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]]) -> tuple[int, Any, bool]:
     """Run ``act`` once per caller and key, in one transaction with the record of its answer.
@@ -52,7 +77,7 @@ def once(*, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]
         seen = IdempotencyKey.objects.filter(caller=caller, key=key).first()
         if seen is None:
             raise
-        return (*_replay(seen, asked), True)
+        return (*_replay(seen.request_hash, seen.status, seen.body, asked), True)
 
 
 def begin(*, caller: str, key: str, asked: str) -> tuple[int, Any] | None:
@@ -81,9 +106,9 @@ def forget(*, caller: str, key: str) -> None:
 _KEY_REUSED = _("This Idempotency-Key was used before with another request. Send a new key for a new request.")
 
 
-def _replay(seen: IdempotencyKey, asked: str) -> tuple[int, Any]:
-    if seen.request_hash != asked:
+def _replay(was_asked: str, status: int | None, body: Any, asked: str) -> tuple[int, Any]:
+    if was_asked != asked:
         raise KeyReused(_KEY_REUSED)
-    if seen.status is None:
+    if status is None:
         raise StillRunning(_("The first request with this key is still running. Try again shortly."))
-    return seen.status, seen.body
+    return status, body

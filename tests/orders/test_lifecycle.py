@@ -37,6 +37,16 @@ def order(su, goods):
     return world.place(su, [(tea, 2), (peach, 1)])
 
 
+@pytest.mark.parametrize("model", [Order, SupplierOrder, OrderLine])
+def test_the_database_writes_every_column_of_a_new_order(model):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'lifecycle_place'")
+        (source,) = cursor.fetchone()
+    table = model._meta.db_table
+    named = source.partition(f"INSERT INTO {table} (")[2].partition(")")[0].split(", ")
+    assert set(named) == {field.column for field in model._meta.concrete_fields} - {"id"}
+
+
 def pay(order):
     actions.mark_paid(order=order, paid_fen=order.payable_fen, actor="system", at=world.now())
     return order

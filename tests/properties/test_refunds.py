@@ -21,9 +21,9 @@ from distributors.payouts.models import Withdrawal
 from orders.aftersales.rules import LineFacts, refundable_fen
 from orders.flow import delivery, reversal
 from orders.flow.verification import verify_all
-from orders.lifecycle.actions import create_order
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.rules import LineDraft, OrderDraft, PartDraft, Recipient
+from orders.lifecycle.writing import create_order
 from orders.settlements.rules import kept_after_refund
 from shop.base.errors import Conflict, Invalid
 from shop.catalogue.models import Sku

@@ -1,0 +1,141 @@
+"""Placing an order: what the body may hold, and the answer made without asking the database again."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders.api.access import cart_owner, visitor_key
+from orders.api.cart import ItemInput, items_of
+from orders.checkout.place import Checkout, Placed, place_once
+from orders.checkout.queries import Wish
+from orders.checkout.split import QuoteGroup, QuoteLine
+from orders.lifecycle.models import Order
+from orders.lifecycle.states import OrderState, SupplierOrderState
+from shop.api.auth import caller
+from shop.api.catalogue import small_image
+from shop.api.idempotency import once_of, respond
+from shop.work.idempotency import answered
+
+
+class PlaceInput(serializers.Serializer[None]):
+    items = ItemInput(
+        many=True,
+        required=False,
+        help_text="Left out: the cart's selected lines.",
+    )
+    address = serializers.CharField(max_length=20, help_text="One of my addresses.")
+    note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    expected_payable_fen = serializers.IntegerField(
+        min_value=1,
+        max_value=10**12,
+        required=False,
+        help_text="From the quote; another price is refused, not charged.",
+    )
+
+
+# Making a serializer copies all of its fields, which costs more than using it; it keeps nothing of a request.
+_INPUT = PlaceInput()
+
+
+def place(request: Request) -> Response:
+    """Place an order once under the request's key."""
+    once = once_of(request)
+    data: dict[str, Any] = _INPUT.run_validation(request.data)
+    if "items" not in data:
+        # What was bought has left the cart: an answer on record must be found before looking into it.
+        seen = answered(once)
+        if seen is not None:
+            return respond(*seen, replayed=True)
+    wish = Wish(
+        user=caller(request),
+        items=items_of(data, cart_owner(request)) if "items" not in data else items_of(data),
+        address_number=data["address"],
+        visitor_key=visitor_key(request),
+        now=timezone.now(),
+    )
+    checkout = Checkout(wish, data["note"], data.get("expected_payable_fen"))
+    return respond(*place_once(checkout=checkout, once=once, answer=lambda placed: placed_facts(request, placed)))
+
+
+def placed_facts(request: Request, placed: Placed) -> dict[str, Any]:
+    """Return a new order as ``OrderDetailOutput`` shows it."""
+    order = placed.order
+    parts = zip(placed.part_numbers, placed.quote.groups, _first_lines(placed), strict=True)
+    return {
+        "number": order.number,
+        "state": str(OrderState.PLACED),
+        "state_label": str(OrderState.PLACED.label),
+        **_sums(order),
+        "paid_fen": 0,
+        "refunded_fen": 0,
+        "recipient_name": order.recipient_name,
+        "recipient_phone": order.recipient_phone,
+        "region_names": order.region_names,
+        "address_detail": order.address_detail,
+        "note": order.note,
+        "placed_at": _instant(order.placed_at),
+        "expires_at": _instant(order.expires_at),
+        "paid_at": None,
+        "cancelled_at": None,
+        "cancel_reason": "",
+        "completed_at": None,
+        "supplier_orders": [_part(request, number, group, first) for number, group, first in parts],
+        "parcels": [],
+        "refunds": [],
+    }
+
+
+def _first_lines(placed: Placed) -> list[int]:
+    """Lines are numbered 1, 2, 3 … through the parts."""
+    first, found = 1, []
+    for group in placed.quote.groups:
+        found.append(first)
+        first += len(group.lines)
+    return found
+
+
+def _part(request: Request, number: str, group: QuoteGroup, first: int) -> dict[str, Any]:
+    return {
+        "number": number,
+        "supplier": group.supplier_code,
+        "supplier_name": group.supplier_name,
+        "state": str(SupplierOrderState.WAITING),
+        "state_label": str(SupplierOrderState.WAITING.label),
+        **_sums(group),
+        "refunded_fen": 0,
+        "shipped_at": None,
+        "auto_receive_at": None,
+        "received_at": None,
+        "completed_at": None,
+        "lines": [_line(request, line, place) for place, line in enumerate(group.lines, start=first)],
+    }
+
+
+def _line(request: Request, line: QuoteLine, place: int) -> dict[str, Any]:
+    return {
+        "line": place,
+        "sku": line.sku_number,
+        "product": line.product_number,
+        "title": line.title,
+        "option_text": line.option_text,
+        "image": small_image(request, line.image),
+        "quantity": line.quantity,
+        "unit_fen": line.unit_fen,
+        "discount_fen": line.discount_fen,
+        "paid_fen": line.paid_fen,
+        "refunded_quantity": 0,
+        "refunded_fen": 0,
+        "window_ends_at": None,
+    }
+
+
+def _sums(row: Order | QuoteGroup) -> dict[str, int]:
+    return {name: getattr(row, name) for name in ("goods_fen", "discount_fen", "freight_fen", "payable_fen")}
+
+
+def _instant(at: datetime) -> str:
+    return timezone.localtime(at).isoformat()

@@ -1,0 +1,97 @@
+"""Placing an order by the API: what it answers, and how often it asks the database."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from orders.checkout.cart import CartOwner, cart_of, put_in
+from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from shop.work.models import IdempotencyKey
+from tests import world
+from tests.asking import Caller, new_key, told
+
+pytestmark = pytest.mark.django_db(transaction=True)
+VISITOR = "visitor-key-of-su"
+
+
+def goods(count: int) -> list[Any]:
+    """Return products of two suppliers, in turn."""
+    suppliers = (world.yunling(), world.yangshan())
+    return [
+        world.product(suppliers[place % 2], f"茶 {place}", supply_fen=100, retail_fen=200) for place in range(count)
+    ]
+
+
+def wish(user: Any, products: list[Any], store: Any) -> dict[str, Any]:
+    items = [{"sku": world.sku_of(one).number, "quantity": 1, "store": store.code} for one in products]
+    return {"address": world.address(user).number, "items": items}
+
+
+@pytest.fixture
+def su() -> Caller:
+    world.rule(500, 100)
+    caller = Caller(world.customer(), visitor=VISITOR)
+    world.open_link(world.link(world.ahe()), user=world.person("苏 Su"), visitor_key=VISITOR)
+    told(caller.get("me/"))
+    return caller
+
+
+def statements(su: Caller, body: dict[str, Any]) -> list[str]:
+    with CaptureQueriesContext(connection) as queries:
+        placed = told(su.post("orders/", body, key=new_key()), 201)
+    assert len(placed["supplier_orders"]) == 2
+    return [query["sql"].partition("(")[0].split()[-1] for query in queries]
+
+
+def test_an_order_takes_three_statements_whatever_its_lines(su: Caller) -> None:
+    """The sign-in, the reading, the writing; the last is a transaction by itself."""
+    person, store, products = world.person("苏 Su"), world.ahe(), goods(30)
+    took = [statements(su, wish(person, products[:lines], store)) for lines in (2, 3, 30)]
+
+    assert [len(each) for each in took] == [3, 3, 3]
+    assert took[0][1:] == ["checkout_facts", "checkout_place"]
+    assert Order.objects.count() == 3
+
+
+def test_the_answer_is_the_order_as_it_is_read_later(su: Caller) -> None:
+    person, store, products = world.person("苏 Su"), world.ahe(), goods(3)
+    body = wish(person, products, store) | {"note": "先打电话"}
+
+    placed = told(su.post("orders/", body, key="order-9001"), 201)
+
+    assert told(su.get(f"orders/{placed['number']}/")) == placed
+    assert told(su.post("orders/", body, key="order-9001"), 201) == placed
+    assert IdempotencyKey.objects.get().body == placed
+    lines = OrderLine.objects.order_by("line")
+    assert set(lines.values_list("credit_reason", "store__code")) == {("protected_bond", store.code)}
+    assert SupplierOrder.objects.count() == 2
+
+
+def test_the_carts_selection_is_bought_once_under_a_key(su: Caller) -> None:
+    """The second time the cart is empty, and still the first answer comes."""
+    person = world.person("苏 Su")
+    (tea,) = goods(1)
+    put_in(owner=CartOwner(user=person), sku_number=world.sku_of(tea).number, quantity=2, now=world.now())
+    body = {"address": world.address(person).number}
+
+    placed = told(su.post("orders/", body, key="order-9002"), 201)
+
+    assert not cart_of(CartOwner(user=person)).exists()
+    again = su.post("orders/", body, key="order-9002")
+    assert told(again, 201) == placed
+    assert again["Idempotency-Replayed"] == "true"
+    assert world.on_hand(tea) == 98
+
+
+def test_what_she_put_in_as_a_visitor_leaves_with_what_is_bought(su: Caller) -> None:
+    person, store = world.person("苏 Su"), world.ahe()
+    tea, peach = goods(2)
+    for one in (tea, peach):
+        put_in(owner=CartOwner(visitor_key=VISITOR), sku_number=world.sku_of(one).number, quantity=1, now=world.now())
+
+    told(su.post("orders/", wish(person, [tea], store), key=new_key()), 201)
+
+    assert [line.sku_id for line in cart_of(CartOwner(user=person))] == [world.sku_of(peach).pk]
+    assert not cart_of(CartOwner(visitor_key=VISITOR)).exists()
