@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from shop.api.throttles import Scoped
 from tests.races import plants
@@ -60,3 +60,15 @@ class Habits:
                     self.replace(module, name, substitute)
                     found += 1
         assert found, f"nobody uses {original}"
+
+    def define(self, statement: str, *, undo: str) -> None:
+        """Define a function of the database anew until healed. Every process does; the definitions are alike."""
+        _define(statement)
+        self._undo.append(lambda: _define(undo))
+
+
+def _define(statement: str) -> None:
+    # One after the other: two at once would be refused.
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(1)")
+        cursor.execute(statement)

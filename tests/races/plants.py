@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Sum
 
 from distributors.payouts import books
 from distributors.payouts.models import Withdrawal
+from orders.checkout import place
 from shop.base import locks
 from shop.ledger import chart
 from shop.ledger.actions import InsufficientFunds
 from shop.ledger.queries import balance_fen
 from shop.states import machine
 from shop.states.models import StateChange
-from shop.stock import actions as stock
 from shop.work import idempotency
 from shop.work.models import IdempotencyKey
 
@@ -67,26 +68,34 @@ def counted_balance(habits: "Habits") -> None:
 
 def read_then_take(habits: "Habits") -> None:
     """Pieces are read without a lock and written back as read less what was wanted."""
-    reading = stock._RESERVE.replace("FOR NO KEY UPDATE OF item", "")
-    writing = reading.replace(
-        "on_hand = item.on_hand - l.quantity, reserved = item.reserved + l.quantity",
-        "on_hand = l.on_hand - l.quantity, reserved = item.received + item.returned - item.sold - l.on_hand + l.quantity",
-    ).replace("item.on_hand >= l.quantity", "l.on_hand >= l.quantity")
-    assert writing.count("l.on_hand - l.quantity") == 1
-    habits.replace(stock, "_RESERVE", writing)
+    right = import_module("shop.stock.migrations.0003_reserve").RESERVE.replace("CREATE", "CREATE OR REPLACE", 1)
+    wrong = right.replace("v_short json[];", "v_short json[];\n    v_left bigint;")
+    wrong = wrong.replace(
+        "        UPDATE stock_stockitem\n",
+        "        SELECT on_hand INTO v_left FROM stock_stockitem WHERE sku_id = v_wanted.sku_id;\n"
+        "        PERFORM pg_sleep(0.01);\n"
+        "        UPDATE stock_stockitem\n",
+    )
+    wrong = wrong.replace(
+        "on_hand = on_hand - v_wanted.quantity, reserved = reserved + v_wanted.quantity",
+        "on_hand = v_left - v_wanted.quantity, reserved = received + returned - sold - v_left + v_wanted.quantity",
+    ).replace("AND on_hand >= v_wanted.quantity", "AND v_left >= v_wanted.quantity")
+    assert wrong.count("v_left") == 5
+    habits.define(wrong, undo=right)
 
 
 def look_then_act(habits: "Habits") -> None:
     """An idempotency key is looked up first and written after the act."""
 
-    def once(*, caller: str, key: str, asked: str, act: Callable[[], tuple[int, Any]]) -> tuple[int, Any, bool]:
-        seen = IdempotencyKey.objects.filter(caller=caller, key=key).first()
+    def place_once(
+        *, checkout: place.Checkout, once: idempotency.Once, answer: Callable[[place.Placed], Any]
+    ) -> tuple[int, Any, bool]:
+        seen = idempotency.answered(once)
         if seen is not None:
-            return (*idempotency._replay(seen, asked), True)
-        with transaction.atomic():
-            status, body = act()
-        facts = {"request_hash": asked, "status": status, "body": body}
-        IdempotencyKey.objects.get_or_create(caller=caller, key=key, defaults=facts)
-        return status, body, False
+            return (*seen, True)
+        body = {"number": place._place_order(checkout=checkout).number}
+        facts = {"request_hash": once.asked, "status": place.CREATED, "body": body}
+        IdempotencyKey.objects.get_or_create(caller=once.caller, key=once.key, defaults=facts)
+        return place.CREATED, body, False
 
-    habits.everywhere(idempotency.once, once)
+    habits.everywhere(place.place_once, place_once)
