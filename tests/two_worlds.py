@@ -162,6 +162,7 @@ class Town:
             "address": things.address,
             "code": "tea" if pattern.startswith("c/") else own_store.code,
             "kind": "payment",
+            "letter": "a",
             "line": 1,
             "part": things.part,
             "path": self.media,

@@ -8,21 +8,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from distributors.links import queries as links
 from distributors.links.models import ShareLink
 from distributors.stores import queries as stores
 from distributors.stores.models import Listing, Store
+from distributors.stores.states import DistributorState
 from shop.base.errors import NotFound
 from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Product, Sku
 from shop.web import shelf
 from shop.web.access import is_part
 from shop.web.product_page import more_url, product_context
+from shop.web.sitemaps import url_set
+from shop.web.structured import data_block, store_facts
 
 PAGE_SIZE = 24
+STORES_MAX = 50_000
 
 
 def _stretch(rows: QuerySet[Listing], after: str) -> tuple[list[Listing], str]:
@@ -84,13 +88,18 @@ def store(request: HttpRequest, code: str) -> HttpResponse:
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
     address = reverse("store", args=[found.code])
+    canonical = request.build_absolute_uri(address)
+    share_picture = _share_picture(request, found, context["items"])
     context |= {
         "section": "home",
         "store": found,
         "store_url": address,
-        "canonical": request.build_absolute_uri(address),
+        "canonical": canonical,
+        "structured": data_block(
+            store_facts(url=canonical, name=found.name, description=found.announcement, picture=share_picture)
+        ),
         "picture": shelf.stored_picture(found.portrait.name),
-        "share_picture": _share_picture(request, found, context["items"]),
+        "share_picture": share_picture,
     }
     return render(request, "storefront/store.html", context)
 
@@ -120,6 +129,17 @@ def store_product(request: HttpRequest, code: str, number: str) -> HttpResponse:
     }
     part = is_part(request)
     return render(request, "storefront/parts/buy_box.html" if part else "storefront/product.html", context)
+
+
+@require_safe
+@cache_control(public=True, max_age=3600)
+def sitemap(request: HttpRequest) -> HttpResponse:
+    """Every open store, for search engines; a sitemap holds 50,000 addresses."""
+    codes = (
+        Store.objects.filter(distributor__state=DistributorState.ACTIVE).order_by("-pk").values_list("code", flat=True)
+    )
+    urls = (request.build_absolute_uri(reverse("store", args=[code])) for code in codes[:STORES_MAX].iterator())
+    return url_set((url, None) for url in urls)
 
 
 @require_safe

@@ -10,6 +10,7 @@ urlpatterns = [
     path("store/<slug:code>/p/<slug:number>/", storefront.store_product, name="store-product"),
     path("s/<slug:token>", storefront.landing, name="share"),
     path("s/<slug:token>/", storefront.landing),
+    path("sitemaps/stores.xml", storefront.sitemap, name="sitemap-stores"),
     path("share/", share_sheet.sheet, name="share-sheet"),
     path("share/own-link/", share_sheet.own_link, name="share-own-link"),
     path("share/poster/", share_sheet.poster, name="share-poster"),

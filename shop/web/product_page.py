@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -18,6 +19,7 @@ from shop.freight import queries as freight
 from shop.freight.queries import Parcel, ParcelItem
 from shop.web import shelf
 from shop.web.access import is_part
+from shop.web.structured import data_block, product_facts, trail_facts
 
 OTHERS = 4
 RETURN_DAYS_USUAL = 7
@@ -69,11 +71,34 @@ def product_context(request: HttpRequest, product: Product, choice: shelf.Choice
         "pictures": pictures,
         "canonical": request.build_absolute_uri(reverse("product", args=[product.number])),
         "share_picture": request.build_absolute_uri(pictures[0].url) if pictures else "",
+        "structured": _structured(request, product, choice, [picture.url for picture in pictures]),
         "freight_hint": freight_hint(product, choice, address),
         "return_hint": return_hint(product.category.return_days),
         "supplier_facts": _("Checked by Linjia, sends from its own stock"),
         "others": shelf.cards(list(others.order_by("-pk")[:OTHERS])),
     }
+
+
+def _structured(request: HttpRequest, product: Product, choice: shelf.Choice, pictures: list[str]) -> SafeString:
+    """Return the product and the way to it for search engines, under its own clean address."""
+    days = product.category.return_days
+    whole = request.build_absolute_uri
+    url = whole(reverse("product", args=[product.number]))
+    trail = [(one.label, whole(reverse("category", args=[one.code]))) for one in shelf.trail_of(product.category)]
+    facts = product_facts(
+        url=url,
+        number=product.number,
+        title=product.title,
+        description=product.subtitle,
+        pictures=[whole(picture) for picture in pictures if picture],
+        supplier_name=product.supplier.name,
+        price_fen=choice.price_fen,
+        is_available=choice.available > 0,
+        return_days=RETURN_DAYS_USUAL if days is None else days,
+    )
+    return data_block(
+        [facts, trail_facts([(_("Categories"), whole(reverse("categories"))), *trail, (product.title, url)])]
+    )
 
 
 def return_hint(days: int | None) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, pages, shelves, sign_in
+from shop.web.storefront import me, pages, shelves, sign_in, sitemap
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -23,6 +23,11 @@ urlpatterns = [
     path("me/addresses/<slug:number>/remove/", me.address_remove, name="address-remove"),
     path("me/addresses/<slug:number>/restore/", me.address_restore, name="address-restore"),
     path("regions/", me.region_levels, name="region-levels"),
+    path("robots.txt", sitemap.robots, name="robots"),
+    path("sitemap.xml", sitemap.index, name="sitemap"),
+    path("sitemaps/pages.xml", sitemap.pages, name="sitemap-pages"),
+    path("sitemaps/products.xml", sitemap.products, name="sitemap-products"),
+    path("sitemaps/products-<slug:letter>.xml", sitemap.products, name="sitemap-products-of"),
     path("offline/", pages.offline, name="offline"),
     path("favicon.ico", pages.favicon, name="favicon"),
     path("sw.js", pages.service_worker, name="service-worker"),

@@ -13,6 +13,7 @@ from shop.catalogue.models import Product
 from shop.web import shelf
 from shop.web.access import is_part
 from shop.web.product_page import list_context, product_context
+from shop.web.structured import data_block, shop_facts
 
 QUERY_LENGTH_MAX = 60
 
@@ -29,6 +30,13 @@ def home(request: HttpRequest) -> HttpResponse:
         "section": "home",
         "categories": shelf.top_shelves(),
         "featured": None if request.GET.get("after") else featured,
+        "canonical": request.build_absolute_uri(reverse("home")),
+        "structured": data_block(
+            shop_facts(
+                url=request.build_absolute_uri(reverse("home")),
+                search_url=request.build_absolute_uri(f"{reverse('search')}?q="),
+            )
+        ),
     }
     return render(request, "storefront/home.html", context)
 
@@ -54,6 +62,7 @@ def category(request: HttpRequest, code: str) -> HttpResponse:
     trail = shelf.trail_of(chosen)
     context |= {
         "section": "categories",
+        "canonical": request.build_absolute_uri(reverse("category", args=[chosen.code])),
         "heading": trail[-1].label,
         "trail": trail,
         "below": shelf.shelves_below(chosen.code),
