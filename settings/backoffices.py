@@ -151,6 +151,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
                     _staff("payments", "payment", _("Payments"), "credit_card"),
                     _staff("payments", "refund", _("Refunds"), "undo"),
                     _staff("aftersales", "aftersale", _("After-sales"), "assignment_return"),
+                    _staff("reviews", "review", _("Reviews"), "reviews"),
                     _staff("payments", "gatewaynotice", _("Gateway notices"), "notifications_active"),
                     _staff("payments", "reconciliation", _("Reconciliations"), "balance"),
                 ],
@@ -221,6 +222,7 @@ UNFOLD_SUPPLIER: dict[str, Any] = _COMMON | {
                     _own("lifecycle", "supplierorder", _("Order desk"), "local_shipping"),
                     _own("aftersales", "aftersale", _("After-sales"), "assignment_return"),
                     _own("shipments", "shipment", _("Parcels"), "package_2"),
+                    _own("reviews", "review", _("Reviews"), "reviews"),
                 ],
             },
             {

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "orders.shipments",
     "orders.aftersales",
     "orders.settlements",
+    "orders.reviews",
     "orders.flow",
     "orders.demo",
 ]
@@ -216,6 +217,8 @@ REST_FRAMEWORK = {
         "share_link": "60/min",
         "withdraw": "10/min",
         "touch": "300/min",
+        "upload": "60/min",
+        "review": "30/min",
     },
     "EXCEPTION_HANDLER": "shop.api.errors.handle",
     "NUM_PROXIES": LINJIA_PROXIES,
@@ -242,6 +245,7 @@ SPECTACULAR_SETTINGS = {
         "CommissionState": "distributors.commissions.states.CommissionState.choices",
         "OrderState": "orders.lifecycle.states.OrderState.choices",
         "PaymentState": "orders.payments.states.PaymentState.choices",
+        "ReviewState": "orders.reviews.states.ReviewState.choices",
         "SupplierOrderState": "orders.lifecycle.states.SupplierOrderState.choices",
         "WithdrawalState": "distributors.payouts.states.WithdrawalState.choices",
     },
@@ -334,6 +338,8 @@ LINJIA_AFTERSALE_RECEIVE_HOURS = env_int("LINJIA_AFTERSALE_RECEIVE_HOURS", 168, 
 LINJIA_AFTERSALE_ESCALATE_HOURS = env_int("LINJIA_AFTERSALE_ESCALATE_HOURS", 72, minimum=1)
 # How long an uploaded picture waits to become part of something before it is thrown away.
 LINJIA_UPLOAD_HOURS = env_int("LINJIA_UPLOAD_HOURS", 24, minimum=1)
+# How long after a review its author may add to it.
+LINJIA_REVIEW_FOLLOW_UP_DAYS = env_int("LINJIA_REVIEW_FOLLOW_UP_DAYS", 30)
 LINJIA_NOTICE_MAX_AGE_SECONDS = env_int("LINJIA_NOTICE_MAX_AGE_SECONDS", 300, minimum=1)
 
 # --- the outside world ---------------------------------------------------------------------------------------------------------

@@ -68,6 +68,8 @@ DUE_WORK: dict[str, str] = {
     "supplier_order.receive": "orders.flow.tasks.receive_overdue",
     "supplier_order.complete": "orders.flow.tasks.complete_due",
     "aftersale.deadline": "orders.flow.tasks.decide_aftersale",
+    "review.check": "orders.reviews.tasks.check_review",
+    "review.check_follow_up": "orders.reviews.tasks.check_follow_up",
     "shipping.upload": "orders.flow.tasks.upload_shipping",
     # Last: pictures wait for money.
     "poster.draw": "distributors.links.tasks.draw_poster",

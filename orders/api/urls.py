@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from orders.api import aftersales, cart, orders, payments, store_orders, webhooks
+from orders.api import aftersales, cart, orders, payments, reviews, store_orders, webhooks
 
 urlpatterns = [
     path("cart/", cart.cart_detail),
@@ -21,6 +21,11 @@ urlpatterns = [
     path("aftersales/<slug:number>/send-back/", aftersales.aftersale_send_back),
     path("aftersales/<slug:number>/escalate/", aftersales.aftersale_escalate),
     path("aftersales/<slug:number>/evidence/", aftersales.aftersale_evidence),
+    path("products/<slug:number>/reviews/", reviews.product_review_list),
+    path("products/<slug:number>/rating/", reviews.product_rating),
+    path("reviews/", reviews.review_list),
+    path("reviews/waiting/", reviews.waiting_list),
+    path("reviews/<slug:number>/follow-up/", reviews.review_follow_up),
     path("me/store/orders/", store_orders.store_order_list),
     path("me/store/orders/<slug:number>/explain/", store_orders.store_order_explain),
     re_path(r"^webhooks/wechat/(?P<kind>payment|refund|transfer)/$", webhooks.wechat_notice),

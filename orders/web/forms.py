@@ -7,6 +7,7 @@ from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 
 from orders.aftersales.models import AfterSale
+from orders.reviews.rules import TEXT_LENGTH_MAX
 
 IMAGES_MAX = 6
 IMAGE_BYTES_MAX = 5 * 1024 * 1024
@@ -30,6 +31,45 @@ class ImagesField(forms.ImageField):
         if any(file.size > IMAGE_BYTES_MAX for file in files):
             raise forms.ValidationError(_("A picture may have 5 MB at most."))
         return [super(ImagesField, self).clean(file, initial) for file in files]
+
+
+STARS = [(str(stars), str(stars)) for stars in (1, 2, 3, 4, 5)]
+
+
+class FollowUpForm(forms.Form):
+    """What somebody adds to her review."""
+
+    text = forms.CharField(
+        label=_("How is it after some weeks?"),
+        max_length=TEXT_LENGTH_MAX,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": _("Write a few words.")},
+    )
+    images = forms.Field(required=False)
+
+
+class ReviewForm(forms.Form):
+    """What somebody says about what she received. No star is chosen beforehand."""
+
+    stars = forms.TypedChoiceField(
+        label=_("How are the goods?"),
+        choices=STARS,
+        coerce=int,
+        error_messages={"required": _("Give one to five stars.")},
+    )
+    service_stars = forms.TypedChoiceField(
+        label=_("How was the supplier’s service?"),
+        choices=STARS,
+        coerce=int,
+        error_messages={"required": _("Give one to five stars.")},
+    )
+    text = forms.CharField(
+        label=_("What should your neighbours know?"),
+        max_length=TEXT_LENGTH_MAX,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    images = forms.Field(required=False)
 
 
 class AfterSaleForm(forms.Form):

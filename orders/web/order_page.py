@@ -1,6 +1,6 @@
 """Orders and after-sales in a customer's words: plain facts for templates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -127,6 +127,7 @@ class LineFacts:
     case_url: str = ""
     case_label: str = ""
     can_ask: bool = False
+    review_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,8 +208,13 @@ def status_of(order: Order, parts: Iterable[SupplierOrder]) -> tuple[str, str, s
     return _("Arrived"), "good", _("The return window is open. Enjoy!")
 
 
-def line_facts(line: OrderLine, case: AfterSale | None = None, *, can_ask: bool = False) -> LineFacts:
-    """Return one line; ``case`` is its latest after-sale, ``can_ask`` whether a new one may be opened."""
+def line_facts(
+    line: OrderLine, case: AfterSale | None = None, *, can_ask: bool = False, review_url: str = ""
+) -> LineFacts:
+    """Return one line; ``case`` is its latest after-sale, ``can_ask`` whether a new one may be opened.
+
+    ``review_url`` is where one may write what it was like.
+    """
     return LineFacts(
         line=line.line,
         title=line.title,
@@ -221,6 +227,7 @@ def line_facts(line: OrderLine, case: AfterSale | None = None, *, can_ask: bool 
         case_url=reverse("after-sale", args=[case.number]) if case else "",
         case_label=str(CASE_WORDS[case.state][0]) if case else "",
         can_ask=can_ask,
+        review_url=review_url,
     )
 
 
@@ -249,9 +256,13 @@ def order_page(
     shipments: Sequence[Shipment],
     cases: Sequence[AfterSale],
     refunds: Sequence[Refund],
+    unreviewed: Collection[int],
     now: datetime,
 ) -> OrderPage:
-    """Return the page of one order. ``cases`` come newest first; lines of the parts are prefetched."""
+    """Return the page of one order. ``cases`` come newest first; lines of the parts are prefetched.
+
+    ``unreviewed`` are the ids of received lines nothing was written about.
+    """
     label, tone, note = status_of(order, parts)
     untouched = all(part.state in (SupplierOrderState.WAITING, SupplierOrderState.TO_SHIP) for part in parts)
     return OrderPage(
@@ -261,20 +272,28 @@ def order_page(
         phone=mask_phone(order.recipient_phone),
         can_pay=order.state == OrderState.PLACED and order.expires_at > now,
         can_cancel=order.state in (OrderState.PLACED, OrderState.PAID) and untouched,
-        parts=tuple(_part(part, shipments, cases, now) for part in parts),
+        parts=tuple(_part(part, order.number, shipments, cases, unreviewed, now) for part in parts),
         refunds=tuple(RefundFacts(str(REFUND_WORDS[row.state]), row.amount_fen) for row in refunds),
         steps=_steps(order, parts, refunds),
     )
 
 
-def _part(part: SupplierOrder, shipments: Sequence[Shipment], cases: Sequence[AfterSale], now: datetime) -> PartFacts:
+def _part(
+    part: SupplierOrder,
+    number: str,
+    shipments: Sequence[Shipment],
+    cases: Sequence[AfterSale],
+    unreviewed: Collection[int],
+    now: datetime,
+) -> PartFacts:
     label, tone = PART_WORDS[part.state]
     lines = []
     for line in part.lines.all():
         own = [case for case in cases if case.order_line_id == line.pk]
         is_open = any(case.state in OPEN_STATES for case in own)
         can_ask = not is_open and may_ask(part, line, now)
-        lines.append(line_facts(line, own[0] if own else None, can_ask=can_ask))
+        review_url = reverse("review-new", args=[number, line.line]) if line.pk in unreviewed else ""
+        lines.append(line_facts(line, own[0] if own else None, can_ask=can_ask, review_url=review_url))
     own_parcels = [shipment for shipment in shipments if shipment.supplier_order_id == part.pk]
     return PartFacts(
         number=part.number,

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from orders.web.dashboard import overview, sales
-from orders.web.storefront import after_sales, cart, cashier, checkout, my_orders
+from orders.web.storefront import after_sales, cart, cashier, checkout, my_orders, reviews
 
 urlpatterns = [
     path("welcome/", cart.welcome, name="welcome"),
@@ -35,6 +35,11 @@ urlpatterns = [
     path("after-sales/<slug:number>/escalate/", after_sales.escalate, name="after-sale-escalate"),
     path("after-sales/<slug:number>/say/", after_sales.say, name="after-sale-say"),
     path("after-sales/<slug:number>/send-back/", after_sales.send_back, name="after-sale-send-back"),
+    path("p/<slug:number>/reviews/", reviews.product_reviews, name="product-reviews-all"),
+    path("p/<slug:number>/reviews/part/", reviews.product_reviews_part, name="product-reviews"),
+    path("orders/<slug:number>/lines/<int:line>/review/", reviews.review_new, name="review-new"),
+    path("reviews/", reviews.my_reviews, name="my-reviews"),
+    path("reviews/<slug:number>/add/", reviews.review_add, name="review-add"),
     path("dashboard/", overview.overview, name="dashboard"),
     path("dashboard/orders/", sales.sales, name="dashboard-orders"),
     path("dashboard/orders/of-links/", overview.link_orders, name="dashboard-link-orders"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.api import addresses, catalogue, notifications, sign_in
+from shop.api import addresses, catalogue, notifications, sign_in, uploads
 
 urlpatterns = [
     path("auth/codes/", sign_in.send_code),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("me/notifications/read/", notifications.read_all),
     path("me/addresses/", addresses.address_list),
     path("me/addresses/<slug:number>/", addresses.address_detail),
+    path("uploads/", uploads.upload),
     path("regions/", addresses.region_list),
     path("categories/", catalogue.category_list),
     path("products/", catalogue.product_list),

@@ -31,6 +31,9 @@ TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "aftersale_agreed": (_("After-sale agreed"), _("After-sale %(aftersale)s was agreed.")),
     "aftersale_rejected": (_("After-sale rejected"), _("After-sale %(aftersale)s: %(reason)s")),
     "aftersale_closed": (_("After-sale closed"), _("After-sale %(aftersale)s is closed.")),
+    "review_written": (_("New review"), _("%(product)s: %(stars)s stars.")),
+    "review_answered": (_("The supplier answered your review"), _("%(product)s: %(answer)s")),
+    "review_hidden": (_("Your review is hidden"), _("%(product)s: %(reason)s")),
     "commission_accrued": (_("A sale came in"), _("Order %(order)s will bring you ¥%(amount)s.")),
     "commission_clawed_back": (
         _("Commission taken back"),

@@ -194,13 +194,61 @@
       },
     }));
 
-    // Chosen pictures show before they are sent.
-    Alpine.data("evidence", () => ({
-      names: [],
+    // Chosen pictures show before they are sent; what cannot be taken is said at once. The server decides.
+    Alpine.data("uploads", () => ({
       chosen(event) {
-        this.names = [...event.target.files].map((file) => file.name);
+        const { most, tooLarge } = this.$root.dataset;
+        const { previews, warning } = this.$refs;
+        previews.replaceChildren();
+        const files = [...event.target.files].slice(0, Number(most));
+        for (const file of files) {
+          const reader = new FileReader();
+          const image = new Image();
+          image.alt = file.name;
+          image.className = "size-20 rounded-xl object-cover";
+          previews.append(image);
+          reader.addEventListener("load", () => {
+            image.src = reader.result;
+          });
+          reader.readAsDataURL(file);
+        }
+        const heavy = files.filter((file) => file.size > 10 * 1024 * 1024);
+        warning.textContent = heavy.map((file) => `${file.name}: ${tooLarge}`).join("; ");
+        warning.classList.toggle("hidden", heavy.length === 0);
       },
     }));
+  });
+
+  // --- photos, large -----------------------------------------------------------------------------------------------
+
+  const viewer = { photos: [], at: 0 };
+
+  function showPhoto(at) {
+    const dialog = document.getElementById("viewer");
+    viewer.at = (at + viewer.photos.length) % viewer.photos.length;
+    dialog.querySelector("[data-viewer-photo]").src = viewer.photos[viewer.at];
+    dialog.querySelector("[data-viewer-count]").textContent = `${viewer.at + 1} / ${viewer.photos.length}`;
+    for (const button of dialog.querySelectorAll("[data-viewer-before], [data-viewer-next]")) button.hidden = viewer.photos.length < 2;
+  }
+
+  document.addEventListener("click", (event) => {
+    const dialog = document.getElementById("viewer");
+    const link = event.target.closest("[data-photo]");
+    if (!dialog || (!link && !dialog.open)) return;
+    if (link) {
+      event.preventDefault();
+      const links = [...(link.closest("[data-photos]") ?? document).querySelectorAll("[data-photo]")];
+      viewer.photos = links.map((one) => one.href);
+      showPhoto(links.indexOf(link));
+      dialog.showModal();
+    } else if (event.target.closest("[data-viewer-next]")) showPhoto(viewer.at + 1);
+    else if (event.target.closest("[data-viewer-before]")) showPhoto(viewer.at - 1);
+    else if (event.target === dialog || event.target.closest("[data-viewer-close]")) dialog.close();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!document.getElementById("viewer")?.open) return;
+    if (event.key === "ArrowRight") showPhoto(viewer.at + 1);
+    if (event.key === "ArrowLeft") showPhoto(viewer.at - 1);
   });
 
   // --- a page for the time without a network ----------------------------------------------------------------------

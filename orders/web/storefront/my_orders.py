@@ -17,6 +17,7 @@ from orders.flow import delivery, reversal
 from orders.lifecycle import queries as lifecycle
 from orders.lifecycle.models import Order, SupplierOrder
 from orders.lifecycle.states import OrderState, SupplierOrderState
+from orders.reviews.queries import waiting_lines
 from orders.web.order_page import order_card, order_page
 from shop.base.errors import DomainError, NotFound
 from shop.web.access import CustomerRequest, customer_only, is_part, tell_refusal
@@ -103,6 +104,7 @@ def my_order(request: CustomerRequest, number: str) -> HttpResponse:
         shipments=list(shipments),
         cases=list(order.aftersales.order_by("-pk")),
         refunds=list(order.refunds.order_by("pk")),
+        unreviewed=set(waiting_lines(request.user).filter(order=order).values_list("pk", flat=True)),
         now=timezone.now(),
     )
     return render(request, "storefront/order.html", {"section": "orders", "order": order, "page": page})

@@ -40,6 +40,12 @@ def icon(name: str, css: str = "size-5") -> SafeString:
 
 
 @register.simple_tag
+def icon_url(name: str) -> str:
+    """Return the address of one icon inside the sprite, for markup that draws it itself."""
+    return f"{static('build/icons.svg')}#{name}"
+
+
+@register.simple_tag
 def price(amount_fen: int | None, css: str = "text-base") -> SafeString:
     """Return a price: small ¥, large yuan, small fen. ``amount_fen`` in fen; nothing for None."""
     if amount_fen is None:
