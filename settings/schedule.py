@@ -36,10 +36,16 @@ BEAT: dict[str, dict[str, Any]] = {
         "options": {"expires": 60},
     },
     "forget_tries": {"task": "shop.accounts.tasks.forget_tries", "schedule": 3600.0, "options": {"expires": 600}},
+    "watch_database": {
+        "task": "distributors.payouts.tasks.watch_database",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "close_days": {"task": "shop.ledger.tasks.close_days", "schedule": 600.0, "options": {"expires": 300}},
 }
 
 PERIODIC_WORK: list[str] = [
+    "distributors.payouts.tasks.watch_database",
     "distributors.links.tasks.flush_touches",
     "distributors.links.tasks.open_months",
     "distributors.commissions.tasks.settle_due",
@@ -79,4 +85,5 @@ DUE_WORK: dict[str, str] = {
 HEALTH_FACTS: list[str] = [
     "orders.flow.health.reconciliation",
     "orders.flow.health.uncleared",
+    "orders.flow.health.payouts",
 ]

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from distributors.payouts.books import give_back, reserve
+from distributors.payouts.holds import refuse_when_held
 from distributors.payouts.models import PayoutAccount, Withdrawal
 from distributors.payouts.rules import NAME_LENGTH_MAX, Limits, check_amount, check_count
 from distributors.payouts.sending import (
@@ -205,8 +206,10 @@ def approve(*, withdrawal: Withdrawal, actor: str, now: datetime, reason: str = 
 def reject(*, withdrawal: Withdrawal, actor: str, reason: str, now: datetime) -> None:
     """Decline a withdrawal that was not sent; the money is available again and she is told why.
 
-    Raises ``Invalid`` without a reason, ``StateConflict`` when it is too late.
+    Raises ``Invalid`` without a reason, ``StateConflict`` when it is too late, ``PayoutsOnHold`` while
+    payouts stand still: it may have been paid in a time we forgot.
     """
+    refuse_when_held()
     clean = checked_text(reason, field="reason", longest=200, shortest=1)
     with transaction.atomic():
         move(

@@ -5,6 +5,7 @@ from datetime import datetime
 from distributors.payouts.models import Withdrawal
 from shop.ledger import chart
 from shop.ledger.actions import Entry, post
+from shop.ledger.queries import balance_fen
 
 
 def reserve(withdrawal: Withdrawal, *, at: datetime) -> None:
@@ -20,6 +21,26 @@ def reserve(withdrawal: Withdrawal, *, at: datetime) -> None:
         reference=withdrawal.number,
         key=f"withdrawal_started:{withdrawal.number}",
         entries=[entry],
+        at=at,
+    )
+
+
+def reserve_restored(withdrawal: Withdrawal, *, at: datetime) -> None:
+    """Set aside what was paid already: available → paying as far as it goes, the rest is the store's debt.
+
+    The caller holds the store's lock.
+    """
+    code = withdrawal.store.code
+    available_fen = min(balance_fen(chart.store_available(code)), withdrawal.amount_fen)
+    parts = [
+        (chart.store_available(code), available_fen),
+        (chart.store_debt(code), withdrawal.amount_fen - available_fen),
+    ]
+    post(
+        kind=chart.JournalKind.WITHDRAWAL_STARTED,
+        reference=withdrawal.number,
+        key=f"withdrawal_started:{withdrawal.number}",
+        entries=[Entry(debit=path, credit=chart.store_paying(code), amount_fen=fen) for path, fen in parts if fen],
         at=at,
     )
 

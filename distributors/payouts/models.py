@@ -78,3 +78,39 @@ class Withdrawal(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class PayoutHold(models.Model):
+    """A time in which nothing is paid out: the database may have forgotten what was."""
+
+    class Cause(models.TextChoices):
+        RESTORED = "restored", _("the database was restored or taken over")
+        UNKNOWN_NUMBER = "unknown_number", _("the channel tells of a number we do not know")
+        STAFF = "staff", _("by staff")
+
+    cause = models.CharField(_("cause"), max_length=16, choices=Cause)
+    detail = models.CharField(_("details"), max_length=200, blank=True)
+    placed_at = models.DateTimeField(_("placed at"))
+    placed_by = models.CharField(_("placed by"), max_length=64)
+    # The last moment this database knows of itself before the hold: what came after it may be forgotten.
+    remembered_until = models.DateTimeField(_("remembers until"), null=True, blank=True)
+    lifted_at = models.DateTimeField(_("lifted at"), null=True, blank=True)
+    lifted_by = models.CharField(_("lifted by"), max_length=64, blank=True)
+    lift_reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("payout hold")
+        verbose_name_plural = _("payout holds")
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.placed_at:%Y-%m-%d %H:%M}"
+
+
+class DatabaseMark(models.Model):
+    """Which database this was at some moment; another one after a restore."""
+
+    identity = models.CharField(max_length=64)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.identity

@@ -14,6 +14,8 @@ _PAUSE_MIN = timedelta(seconds=30)
 _PAUSE_MAX = timedelta(minutes=10)
 # A transfer the gateway does not know may still be on its way there; only later is it sent again.
 RESEND_AFTER = timedelta(seconds=60)
+# How often an approved withdrawal looks whether payouts still stand still.
+HOLD_PAUSE = timedelta(minutes=10)
 
 # The gateway's words that a person should not have to read.
 _REASONS: dict[str, Promise] = {

@@ -12,8 +12,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from distributors.payouts.books import give_back, pay_out
+from distributors.payouts.holds import is_held, refuse_when_held, was_held_since
 from distributors.payouts.models import Withdrawal
-from distributors.payouts.rules import RESEND_AFTER, query_pause, readable_reason
+from distributors.payouts.rules import HOLD_PAUSE, RESEND_AFTER, query_pause, readable_reason
 from distributors.payouts.states import WithdrawalState
 from distributors.stores.models import Store
 from distributors.stores.states import DistributorState
@@ -43,6 +44,7 @@ _ENDED = (
 )
 _OUT = (WithdrawalState.SENDING, WithdrawalState.UNKNOWN, WithdrawalState.WAITING_USER)
 _RETURNED = ("failed", "cancelled")
+NEVER_SENT = "it was never sent"
 
 
 class TransferMismatch(Conflict):
@@ -55,11 +57,15 @@ def send(*, number: str, now: datetime, gateway: Gateway | None = None) -> Withd
     """Pay an approved withdrawal; asked again at any point, it finds out how far it had come.
 
     The intent is committed before the gateway is called, and with it a reminder to ask what became of
-    it. Raises ``NotFound``, :class:`TransferMismatch`.
+    it. While payouts stand still it stays approved. What was approved before such a time may have been
+    sent in a life we forgot: the gateway is asked first. Raises ``NotFound``, :class:`TransferMismatch`.
     """
     with transaction.atomic(durable=True):
         withdrawal = _locked(number)
         is_mine = withdrawal.state == WithdrawalState.APPROVED
+        if is_mine and is_held(now=now):
+            remember(what=PAY, subject=number, due_at=now + HOLD_PAUSE)
+            return withdrawal
         if is_mine and _was_banned_since(withdrawal):
             return _withhold(withdrawal, now=now)
         if is_mine:
@@ -71,7 +77,7 @@ def send(*, number: str, now: datetime, gateway: Gateway | None = None) -> Withd
                 changes={"sent_at": now},
             )
             remember(what=QUERY, subject=number, due_at=now + query_pause(since=now, now=now))
-    if is_mine:
+    if is_mine and not was_held_since(withdrawal.reviewed_at):
         return _transfer(withdrawal, gateway, now=now)
     return settle_unknown(number=number, now=now, gateway=gateway)
 
@@ -139,11 +145,13 @@ def expire(*, number: str, now: datetime, gateway: Gateway | None = None) -> Wit
 def cancel(*, store: Store, number: str, now: datetime, gateway: Gateway | None = None) -> Withdrawal:
     """Let the owner take her withdrawal back: before it is sent at once, while it waits for her by the gateway.
 
-    Raises ``NotFound`` for another store's, ``Conflict`` when the money is on its way or arrived.
+    Raises ``NotFound`` for another store's, ``Conflict`` when the money is on its way or arrived, or
+    while payouts stand still.
     """
     with transaction.atomic(durable=True):
         withdrawal = _locked(number, store=store)
         if withdrawal.state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED):
+            refuse_when_held()
             move(
                 withdrawal,
                 WithdrawalState.CANCELLED,
@@ -157,6 +165,11 @@ def cancel(*, store: Store, number: str, now: datetime, gateway: Gateway | None 
     if withdrawal.state != WithdrawalState.WAITING_USER:
         raise Conflict(_("This withdrawal cannot be taken back any more."), code="too_late")
     return _cancel_at_gateway(withdrawal, gateway, now=now)
+
+
+def is_forgotten(refusal: NotFound | TransferMismatch) -> bool:
+    """Return whether the gateway told of a transfer that, as far as we remember, we never sent."""
+    return isinstance(refusal, NotFound) or refusal.extra.get("fault") == NEVER_SENT
 
 
 @transaction.atomic
@@ -229,7 +242,7 @@ def _check(withdrawal: Withdrawal, told: TransferState) -> None:
     if told.amount_fen not in (0, due_fen) or (told.state == "paid" and told.amount_fen != due_fen):
         fault = f"amount {told.amount_fen} instead of {due_fen}"
     elif withdrawal.state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED):
-        fault = "it was never sent"
+        fault = NEVER_SENT
     elif told.state == "paid" and withdrawal.state in _ENDED:
         fault = "" if withdrawal.state == WithdrawalState.PAID else "paid after it had ended"
     elif told.state in _RETURNED and withdrawal.state == WithdrawalState.PAID:

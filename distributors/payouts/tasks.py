@@ -2,7 +2,16 @@
 
 from datetime import datetime
 
-from distributors.payouts import actions
+from celery import shared_task
+
+from distributors.payouts import actions, holds
+from shop.work.sweep import database_now
+
+
+@shared_task(name="distributors.payouts.tasks.watch_database", queue="default", ignore_result=True)
+def watch_database() -> int:
+    """Look whether this is still the database it was; payouts stand still when it is not."""
+    return int(holds.watch_database(now=database_now()) is not None)
 
 
 def pay_approved(*, subject: str, now: datetime) -> None:

@@ -9,11 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
+from distributors.payouts.models import PayoutHold
 from orders.aftersales.models import AfterSale, Evidence
 from orders.aftersales.rules import LineFacts, refundable_fen
 from orders.aftersales.states import AfterSaleState
 from orders.flow import aftersale as cases
 from orders.flow import payment, reversal
+from orders.flow.release import release_payouts
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import OrderState
 from orders.payments import refunds
@@ -89,6 +91,10 @@ def _query(request: HttpRequest, row: Payment, data: dict[str, Any]) -> None:
 
 def _send_again(request: HttpRequest, row: Refund, data: dict[str, Any]) -> None:
     refunds.send_again(number=row.number, actor=staff_actor(request), now=timezone.now())
+
+
+def _release(request: HttpRequest, row: PayoutHold, data: dict[str, Any]) -> None:
+    release_payouts(actor=staff_actor(request), now=timezone.now(), **data)
 
 
 def _decide(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
@@ -229,6 +235,25 @@ class GatewayNoticeAdmin(ReadOnly, ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     exclude = ("raw",)
+
+
+@admin.register(PayoutHold)
+class PayoutHoldAdmin(ReadOnly, Acting, ModelAdmin):
+    list_display = ("placed_at", "cause", "detail", "placed_by", "lifted_at", "lifted_by", "lift_reason")
+    list_filter = ("cause",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    acts = (
+        Act(
+            "release",
+            _("Let payouts go on"),
+            _release,
+            ReasonForm,
+            offered=lambda row: row.lifted_at is None,
+            explain=_("Only after a comparison with the channel's book in which no payout differs."),
+            permission="payouts.change_payouthold",
+        ),
+    )
 
 
 class EvidenceInline(ReadOnly, TabularInline):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Min
 
+from distributors.payouts.holds import open_hold
 from distributors.payouts.models import Withdrawal
 from distributors.payouts.states import WithdrawalState
 from orders.payments.models import Refund
@@ -65,3 +66,11 @@ def uncleared(now: datetime) -> Fact:
             )
         ],
     )
+
+
+def payouts(now: datetime) -> Fact:
+    """Whether payouts stand still until the books have been compared."""
+    hold = open_hold()
+    seconds = (now - hold.placed_at).total_seconds() if hold else 0.0
+    meaning = "How long payouts have stood still; 0 when they do not."
+    return Fact("payouts", "held" if hold else "ok", [Number("linjia_payouts_held_seconds", meaning, seconds)])

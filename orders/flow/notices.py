@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from distributors.payouts import sending
+from distributors.payouts import holds, sending
+from distributors.payouts.models import PayoutHold
 from orders.flow.payment import confirm_payment
 from orders.flow.reversal import confirm_refund
 from orders.payments import actions as payments
@@ -47,6 +48,9 @@ def _transfer(gateway_name: str, notice: Notice, *, now: datetime) -> str:
             # Kept with its outcome; the refusal goes up once that is committed.
             refusal = error
             payments.note_outcome(notice=row, outcome=f"{MISMATCH}:transfer")
+            if sending.is_forgotten(refusal):
+                # It really was sent, and not by the database we are now.
+                holds.place(cause=PayoutHold.Cause.UNKNOWN_NUMBER, detail=notice.number, actor="system", now=now)
         else:
             payments.note_outcome(notice=row, outcome="applied")
             return "applied"

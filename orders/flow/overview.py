@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from distributors.payouts.models import Withdrawal
+from distributors.payouts.models import PayoutHold, Withdrawal
 from distributors.payouts.states import WithdrawalState
 from distributors.stores.models import Distributor
 from distributors.stores.states import DistributorState
@@ -83,6 +83,9 @@ def staff(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         query = f"reconciliation__id__exact={run.pk}&is_mended__exact=0&explained_by__exact="
         label = _("Differences with the channel")
         waiting.append(_waiting("admin", open_differences(run), label, "balance", query))
+    holds = PayoutHold.objects.filter(lifted_at=None)
+    if holds and user.has_perm("payouts.view_payouthold"):
+        waiting.append(_waiting("admin", holds, _("Payouts stand still"), "front_hand", "lifted_at__isnull=1"))
     return context | {"title": _("Overview"), "waiting": waiting}
 
 

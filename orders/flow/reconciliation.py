@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from distributors.payouts import sending
-from distributors.payouts.models import Withdrawal
+from distributors.payouts import holds, restoring
+from distributors.payouts.models import PayoutHold, Withdrawal
 from distributors.payouts.states import WithdrawalState
 from orders.flow import reversal
 from orders.flow.comparison import compare, write_down
@@ -34,6 +34,9 @@ MARGIN = timedelta(days=1)
 OVERDUE = timedelta(hours=1)
 _DONE = ("paid", "refunded", "succeeded")
 _FAILED = ("abnormal", "closed", "failed", "cancelled")
+# Payouts that somebody got and our books do not have: none is sent until a person has looked.
+_FORGOTTEN = (DifferenceCause.UNKNOWN_HERE, DifferenceCause.ENDED_HERE)
+_NOT_SENT = (WithdrawalState.REQUESTED, WithdrawalState.APPROVED)
 _OUT = (WithdrawalState.SENDING, WithdrawalState.UNKNOWN, WithdrawalState.WAITING_USER)
 
 
@@ -58,6 +61,9 @@ def reconcile(
             run.differences.update(is_mended=True)
             ours_count = compare(run=run, file=file)
             _ask(run, rail, now=now)
+    forgotten = open_differences(run).filter(kind="transfer", cause__in=_FORGOTTEN).first()
+    if forgotten is not None:
+        holds.place(cause=PayoutHold.Cause.UNKNOWN_NUMBER, detail=forgotten.number, actor="system", now=now)
     run.ours_count, run.finished_at = ours_count, database_now()
     run.save(update_fields=["ours_count", "finished_at"])
     return run
@@ -80,7 +86,7 @@ def mend(*, difference: BookDifference, now: datetime) -> bool:
         answer = gateway_named(name).query_refund(number)
         reversal.confirm_refund(gateway_name=name, state=answer, now=now)
     else:
-        sending.settle_unknown(number=number, now=now)
+        restoring.take_in(number=number, now=now)
     return True
 
 
@@ -105,27 +111,33 @@ def _ask(run: Reconciliation, rail: Gateway, *, now: datetime) -> None:
             difference.delete()
     for kind, number, amount_fen, reference in _long_open(run, now=now):
         told = _told(rail, kind, number)
-        if told is None or told[0] not in (*_DONE, *_FAILED):
-            continue
-        is_done = told[0] in _DONE
-        BookDifference.objects.update_or_create(
-            reconciliation=run,
-            kind=kind,
-            number=number,
-            defaults={
-                "cause": _cause_of_open(is_done, told[1], amount_fen),
-                "theirs_fen": told[1] if is_done else None,
-                "detail": f"– / {told[0]}",
-                "reference": reference,
-                "is_mended": False,
-            },
-        )
+        if told is not None and told[0] in (*_DONE, *_FAILED):
+            _add(run, kind, number, _cause_of_open(told, amount_fen), told, reference)
+    if holds.open_hold() is not None:
+        # As far as we remember these were never sent; after a restore they may have been.
+        for row in _withdrawals(run, Withdrawal.objects.filter(state__in=_NOT_SENT)):
+            told = _told(rail, "transfer", row.number)
+            if told is not None and told[0] != "not_found":
+                _add(run, "transfer", row.number, DifferenceCause.NOT_RECORDED, told, row.store.code)
 
 
-def _cause_of_open(is_done: bool, theirs_fen: int, ours_fen: int) -> DifferenceCause:
-    if not is_done:
+def _add(
+    run: Reconciliation, kind: str, number: str, cause: DifferenceCause, told: tuple[str, int], reference: str
+) -> None:
+    facts = {
+        "cause": cause,
+        "theirs_fen": told[1] if told[0] in _DONE else None,
+        "detail": f"– / {told[0]}",
+        "reference": reference,
+        "is_mended": False,
+    }
+    BookDifference.objects.update_or_create(reconciliation=run, kind=kind, number=number, defaults=facts)
+
+
+def _cause_of_open(told: tuple[str, int], ours_fen: int) -> DifferenceCause:
+    if told[0] not in _DONE:
         return DifferenceCause.FAILED_THERE
-    return DifferenceCause.NOT_RECORDED if theirs_fen == ours_fen else DifferenceCause.AMOUNT
+    return DifferenceCause.NOT_RECORDED if told[1] == ours_fen else DifferenceCause.AMOUNT
 
 
 def _told(rail: Gateway, kind: str, number: str) -> tuple[str, int] | None:
@@ -151,8 +163,12 @@ def _long_open(run: Reconciliation, *, now: datetime) -> Iterator[tuple[str, str
     ).exclude(number__in=known.filter(kind="refund").values("number"))
     for refund in refunds.select_related("payment").order_by("requested_at")[:ASK_MAX]:
         yield "refund", refund.number, refund.amount_fen, refund.payment.number
-    out = Withdrawal.objects.filter(gateway=run.gateway, state__in=_OUT, sent_at__lt=now - OVERDUE).exclude(
-        number__in=known.filter(kind="transfer").values("number")
-    )
-    for row in out.select_related("store").order_by("pk")[:ASK_MAX]:
+    for row in _withdrawals(run, Withdrawal.objects.filter(state__in=_OUT, sent_at__lt=now - OVERDUE)):
         yield "transfer", row.number, row.amount_fen - row.tax_fen, row.store.code
+
+
+def _withdrawals(run: Reconciliation, rows: QuerySet[Withdrawal]) -> QuerySet[Withdrawal]:
+    """Return the oldest of these that no difference speaks of yet."""
+    known = run.differences.filter(is_mended=False, kind="transfer").values("number")
+    unknown = rows.filter(gateway=run.gateway).exclude(number__in=known)
+    return unknown.select_related("store").order_by("pk")[:ASK_MAX]

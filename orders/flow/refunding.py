@@ -39,10 +39,12 @@ def refund_locked(
     restock: bool,
     actor: str,
     now: datetime,
+    number: str = "",
 ) -> Refund:
     """Give back ``(pieces, fen)`` by line number, and freight: every consequence on its own line.
 
-    See :func:`orders.flow.reversal.refund`, which locks the order and calls this.
+    See :func:`orders.flow.reversal.refund`, which locks the order and calls this. ``number`` is given for a
+    refund that the gateway knows already.
     """
     require_transaction()
     payment = applied_payment(order)
@@ -62,6 +64,7 @@ def refund_locked(
         reason=reason or str(Refund.Cause(cause).label),
         is_restocked=restock,
         now=now,
+        number=number,
     )
     if aftersale is not None:
         AfterSale.objects.filter(pk=aftersale.pk).update(refund_number=row.number)

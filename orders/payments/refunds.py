@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import OrderLine, SupplierOrder
-from orders.payments.models import Payment, Refund, RefundLine
+from orders.payments.models import Payment, Refund, RefundLine, new_refund_number
 from orders.payments.queries import query_pause
 from orders.payments.rules import REFUNDS_MAX, next_refund_at
 from orders.payments.states import PaymentState, RefundState
@@ -49,8 +49,9 @@ def create_refund(
     reason: str,
     is_restocked: bool,
     now: datetime,
+    number: str = "",
 ) -> Refund:
-    """Write down a refund with its number and have it sent after the commit.
+    """Write down a refund with its number (``number``, or a new one) and have it sent after the commit.
 
     The caller holds the order's lock. Raises :class:`RefundNotPossible` above what was paid, above
     the channel's number of refunds, or for a payment that never succeeded.
@@ -71,6 +72,7 @@ def create_refund(
     earlier = payment.refunds.order_by("-send_at").values_list("send_at", flat=True)[:1]
     spacing = timedelta(seconds=settings.LINJIA_REFUND_SPACING_SECONDS)
     refund = Refund.objects.create(
+        number=number or new_refund_number(),
         order=payment.order,
         payment=payment,
         supplier_order=supplier_order,

@@ -205,7 +205,8 @@ MOVES: Mapping[str, str] = {
     JournalKind.SUPPLIER_DEDUCTED: f"supplier/{CODE}/(frozen|available|debt) > {_CLEARING}",
     JournalKind.FEE_RETURNED: f"platform/fee > {_CLEARING}",
     JournalKind.REFUND_PAID: f"{_CLEARING} > gateway/{CODE}",
-    JournalKind.WITHDRAWAL_STARTED: f"(store/{CODE})/available > \\1/paying",
+    # From debt only what was paid already in a time the database forgot: payouts.restoring.adopt.
+    JournalKind.WITHDRAWAL_STARTED: f"(store/{CODE})/(available|debt) > \\1/paying",
     JournalKind.WITHDRAWAL_PAID: f"store/{CODE}/paying > (gateway/{CODE}|tax/withheld|platform/fee)",
     JournalKind.WITHDRAWAL_FAILED: f"(store/{CODE})/paying > \\1/available",
     JournalKind.SUPPLIER_PAYOUT_STARTED: f"(supplier/{CODE})/available > \\1/paying",

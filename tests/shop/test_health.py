@@ -31,6 +31,7 @@ def test_ready_when_everything_answers(client: Client) -> None:
         "due_work": "ok",
         "reconciliation": "never",
         "uncleared_money": "ok",
+        "payouts": "ok",
     }
 
 
