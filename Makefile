@@ -1,6 +1,6 @@
 # Every line is one that a person could type. Needs Python 3.11 or newer; everything else is fetched.
 
-.PHONY: run test check bench
+.PHONY: run test check bench faults
 
 run: ## start the shop: http://127.0.0.1:8000 (PORT, HOST, SANDBOX_PORT, DATABASE_URL, REDIS_URL are heeded)
 	@exec python3 settings/run.py run
@@ -13,3 +13,6 @@ bench: ## measure speed and memory against limits; the results go to docs/perfor
 
 check: ## formatting, lint, types, import floors, migrations, API schema, translations
 	@exec python3 settings/run.py check
+
+faults: ## kill, cut and empty everything on an installation of its own, many times (LINJIA_FAULT_SEED=n replays)
+	@exec python3 settings/run.py faults $(ARGS)

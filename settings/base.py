@@ -7,6 +7,7 @@ from csp.constants import NONCE, NONE, SELF
 from settings import celery, logs, schedule
 from settings.backoffices import UNFOLD, UNFOLD_SUPPLIER  # noqa: F401 - the two back offices
 from settings.env import env_int, env_str
+from settings.servers import *  # noqa: F403 - what PostgreSQL, Redis and Celery are told
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -72,6 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "settings.patience.RequestBudgetMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -251,46 +253,8 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- database ------------------------------------------------------------------------------------------------------------
+# --- Celery's clock, see servers.py for the rest -----------------------------------------------------------------------
 
-# How long one statement may run, by what kind of process asks. People wait for `web`; commands may take their time.
-PROCESS = env_str("LINJIA_PROCESS", "worker")
-STATEMENT_MS_MAX = {"web": 10_000, "worker": 120_000, "command": 0}.get(PROCESS, 10_000)
-DATABASE_LIMITS = {
-    "lock_timeout": 3_000,
-    "statement_timeout": STATEMENT_MS_MAX,
-    "idle_in_transaction_session_timeout": 0 if PROCESS == "command" else 15_000,
-}
-DATABASE_OPTIONS = {
-    "application_name": f"linjia-{PROCESS}",
-    "connect_timeout": 5,
-    "options": " ".join(f"-c {name}={value}" for name, value in DATABASE_LIMITS.items()),
-}
-LINJIA_APP_ROLE = env_str("LINJIA_APP_ROLE", "linjia_app")
-
-# --- Celery ----------------------------------------------------------------------------------------------------------------
-
-CELERY_BEAT_SCHEDULE = schedule.BEAT
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = "json"
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_CREATE_MISSING_QUEUES = True
-CELERY_TASK_TIME_LIMIT = 600
-CELERY_TASK_SOFT_TIME_LIMIT = 540
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 200_000
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "global_keyprefix": "linjia:",
-    "visibility_timeout": 900,
-    "socket_connect_timeout": 2,
-}
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_ENABLE_UTC = True
 

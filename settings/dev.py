@@ -8,8 +8,8 @@ os.environ.setdefault("LINJIA_LOG_FORM", "text")
 
 from settings import embedded, samples
 from settings.base import *  # noqa: F403 - a settings module extends the common one
-from settings.base import DATABASE_OPTIONS
 from settings.env import broker_from_url, database_from_url, env_bool, env_list, env_str, keys_from
+from settings.servers import DATABASE_OPTIONS, cache_at
 
 DEBUG = env_bool("LINJIA_DEBUG", False)
 SECRET_KEY = samples.DEVELOPMENT_SECRET_KEY
@@ -35,9 +35,7 @@ if env_str("LINJIA_DATABASE_ROLE", "app") == "owner":
 
 DATABASES = {"default": database_from_url(_database) | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
 DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
-}
+CACHES = cache_at(REDIS_URL)
 LINJIA_REDIS_URL = REDIS_URL
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 

@@ -6,7 +6,7 @@ import re
 from django.core.exceptions import ImproperlyConfigured
 
 from settings.base import *  # noqa: F403 - a settings module extends the common one
-from settings.base import DATABASE_OPTIONS, REST_FRAMEWORK, STORAGES
+from settings.base import REST_FRAMEWORK, STORAGES
 from settings.env import (
     broker_from_url,
     database_from_url,
@@ -18,6 +18,7 @@ from settings.env import (
     env_str,
     strong,
 )
+from settings.servers import DATABASE_OPTIONS, cache_at
 
 if env_bool("LINJIA_DEBUG", False) or env_bool("DEBUG", False):
     raise ImproperlyConfigured("DEBUG is on. Production does not start with it: unset LINJIA_DEBUG and DEBUG.")
@@ -45,9 +46,7 @@ REDIS_URL = env_str("REDIS_URL")
 LINJIA_REDIS_URL = REDIS_URL
 DATABASES = {"default": database_from_url(_database) | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
 DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
-}
+CACHES = cache_at(REDIS_URL)
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 
 LINJIA_ENV = "production"

@@ -281,7 +281,7 @@ def serve() -> int:
 
 
 def main(words: list[str]) -> int:
-    """`run`, `serve` (its second half), `check`, `bench [cases]` or `test [what pytest understands]`."""
+    """`run`, `serve` (its second half), `check`, `bench [cases]`, `test` or `faults` [what pytest understands]."""
     os.chdir(PROJECT)
     what = words[0] if words else "run"
     try:
@@ -292,9 +292,9 @@ def main(words: list[str]) -> int:
         prepare.everything(for_tests=what != "run")
         if what == "run":
             os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), "serve"])
-        if what == "bench":
-            return bench(words[1:])
-        return check() if what == "check" else test(words[1:])
+        if what == "check":
+            return check()
+        return {"bench": bench, "faults": faults}.get(what, test)(words[1:])
     except (Trouble, embedded.ServersDown) as trouble:
         print(f"{paint('✗', 'red')} {trouble}", file=sys.stderr, flush=True)
         return 1
@@ -328,7 +328,15 @@ def test(words: list[str]) -> int:
     prepare.chromium()
     compile_texts()
     env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test")
-    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "2", *words], env)
+    # Fault tests share one installation, so they stay with one of the two.
+    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "2", "--dist", "loadgroup", *words], env)
+
+
+def faults(words: list[str]) -> int:
+    """Kill, cut and empty everything, many times: the long form of the fault tests."""
+    compile_texts()
+    env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test", LINJIA_FAULTS="full")
+    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "0", "-s", *(words or ["tests/faults"])], env)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ os.environ.setdefault("LINJIA_LOG_LEVEL", "WARNING")
 
 from settings import embedded, samples
 from settings.base import *  # noqa: F403 - a settings module extends the common one
-from settings.base import DATABASE_OPTIONS, STORAGES
+from settings.base import STORAGES
 from settings.env import broker_from_url, database_from_url, env_str, keys_from
+from settings.servers import DATABASE_OPTIONS, cache_at
 
 DEBUG = False
 SECRET_KEY = samples.TEST_SECRET_KEY
@@ -42,9 +43,7 @@ REDIS_URL = (
 DATABASES = {"default": database_from_url(_database) | {"ENGINE": "tests.database"}}
 DATABASES["default"]["OPTIONS"] |= DATABASE_OPTIONS
 DATABASES["default"]["TEST"] = {"NAME": "test_linjia", "TEMPLATE": "template0", "SERIALIZE": False}
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "linjia"}
-}
+CACHES = cache_at(REDIS_URL)
 LINJIA_REDIS_URL = REDIS_URL
 CELERY_BROKER_URL = broker_from_url(REDIS_URL)
 

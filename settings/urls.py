@@ -10,6 +10,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 PAGES = ["shop.web.urls", "distributors.web.urls", "orders.web.urls"]
 API = ["shop.api.urls", "distributors.api.urls", "orders.api.urls"]
 
+# What failed outside every refusal: a page, or a problem document, and 503 while the database is away.
+handler500 = "settings.trouble.server_error"
+
 urlpatterns = [
     path("", include("shop.web.health")),
     path("admin/login/", import_string("shop.web.storefront.sign_in.staff_door")),

@@ -30,6 +30,7 @@ from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
 from shop.base.errors import NotFound
+from shop.work.sweep import database_now
 
 
 class CancelInput(serializers.Serializer[None]):
@@ -217,7 +218,8 @@ def part_receive(request: Request, number: str, part: str) -> Response:
     supplier_order = part_of(caller(request), part)
     if supplier_order.order_id != order.pk:
         raise NotFound(_("This order has no such part."), field="part")
-    confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=timezone.now())
+    # The return window is the database's time, whatever this machine's clock says.
+    confirm_receipt(supplier_order=supplier_order, actor=_actor(request), now=database_now())
     return Response(_detail(request, order_of(caller(request), number)))
 
 

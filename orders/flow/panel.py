@@ -21,6 +21,7 @@ from shop.base.backoffice import Act, ActForm, ReasonForm, yuan
 from shop.base.money import format_yuan
 from shop.panel.rows import OwnInline, OwnRows, supplier_actor
 from shop.panel.site import supplier_site
+from shop.work.sweep import database_now
 
 AMOUNT = yuan("amount_fen", _("amount"))
 SUPPLIER_PART = yuan("supplier_fen", _("your part"))
@@ -66,7 +67,7 @@ def _ship(request: HttpRequest, row: SupplierOrder, data: dict[str, Any]) -> Non
         tracking_number=data["tracking_number"],
         quantities=data["pieces"],
         actor=supplier_actor(request),
-        now=timezone.now(),
+        now=database_now(),
     )
 
 

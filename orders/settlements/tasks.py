@@ -1,9 +1,9 @@
 """The clock's calls: settle what is due, issue statements."""
 
 from celery import shared_task
-from django.utils import timezone
 
 from orders.settlements import actions, statements
+from shop.work.sweep import database_now
 
 BATCH = 500
 BATCHES_MAX = 20
@@ -14,7 +14,7 @@ def settle_due() -> int:
     """Settle due earnings in batches; returns how many."""
     total = 0
     for _ in range(BATCHES_MAX):
-        settled = actions.settle_due(limit=BATCH, now=timezone.now())
+        settled = actions.settle_due(limit=BATCH, now=database_now())
         total += settled
         if settled < BATCH:
             break
@@ -24,4 +24,4 @@ def settle_due() -> int:
 @shared_task(name="orders.settlements.tasks.close_statements", ignore_result=True)
 def close_statements() -> int:
     """Issue the statements of the period that has ended; returns how many."""
-    return statements.close_statements(now=timezone.now())
+    return statements.close_statements(now=database_now())

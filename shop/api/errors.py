@@ -4,8 +4,8 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
-from django.http import Http404
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -33,6 +33,10 @@ _FIELDS = {
 }
 
 
+# After what time asking again is worth it while the database is away; seconds.
+BUSY_SECONDS = 2
+
+
 class BodyTooLarge(exceptions.APIException):
     """More bytes than any honest request of the API has."""
 
@@ -54,6 +58,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return _respond(problem, error, context)
 
 
+def fault(request: HttpRequest, error: BaseException | None) -> JsonResponse:
+    """The same answer for what failed before a view was reached, or in the middle of it."""
+    problem = _of_others(error if isinstance(error, Exception) else RuntimeError("unknown"))
+    problem["instance"] = request.path
+    headers = {}
+    if "retry_after_seconds" in problem:
+        headers["Retry-After"] = str(problem["retry_after_seconds"])
+    return JsonResponse(problem, status=problem["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
 def _of_others(error: Exception) -> dict[str, Any]:
     if isinstance(error, Http404):
         problem = _problem(404, "not_found", _("There is nothing here."))
@@ -70,9 +84,11 @@ def _of_others(error: Exception) -> dict[str, Any]:
     elif isinstance(error, GatewayRefused):
         logger.warning("gateway_refused", code=error.code, message=error.message)
         problem = _problem(502, "gateway_refused", _("The payment service refused. Try again later."))
-    elif isinstance(error, OperationalError):
+    elif isinstance(error, (OperationalError, InterfaceError)):
         logger.error("database_unavailable", exc_info=error)
-        problem = _problem(503, "busy", _("We are busy right now. Try again in a moment."))
+        problem = _problem(
+            503, "busy", _("We are busy right now. Try again in a moment."), retry_after_seconds=BUSY_SECONDS
+        )
     else:
         logger.error("api_fault", exc_info=error)
         problem = _problem(500, "fault", _("Something went wrong on our side. Try again later."))

@@ -21,6 +21,7 @@ _FACTS = (
     "LINJIA_SANDBOX_HOME",
     "LINJIA_PUBLIC_URL",
     "LINJIA_NOTICE_MAX_AGE_SECONDS",
+    "LINJIA_GATEWAY_SECONDS",
     "LINJIA_WECHAT_APP_ID",
     "LINJIA_WECHAT_APP_SECRET",
     "LINJIA_WECHAT_MERCHANT_ID",
@@ -65,9 +66,10 @@ def _wechat_pay(name: str, facts: tuple[object, ...]) -> WechatPay:
         credentials_from_settings(),
         name=name,
         notice_max_age_seconds=settings.LINJIA_NOTICE_MAX_AGE_SECONDS,
+        timeout=settings.LINJIA_GATEWAY_SECONDS,
     )
 
 
 @lru_cache(maxsize=8)
 def _wechat_open(facts: tuple[object, ...]) -> WechatOpen:
-    return WechatOpen(credentials_from_settings())
+    return WechatOpen(credentials_from_settings(), timeout=settings.LINJIA_GATEWAY_SECONDS)

@@ -1,19 +1,25 @@
 """Remembering work, claiming it, and saying how it went."""
 
-import contextlib
+import time
 from datetime import datetime
 
+import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from shop.work.models import Due, DueState
+
+logger = structlog.get_logger(__name__)
 
 # How long a claim holds before another worker may take the row: longer than any gateway's time-out,
 # short enough that a killed worker's rows are done within a minute.
 LEASE_SECONDS = 40
 _BACKOFF_MAX_SECONDS = 300
+# After a bell that could not be rung.
+_REST_SECONDS = 5.0
 
 _CLAIM = """
 UPDATE work_due SET claimed_until = clock_timestamp() + make_interval(secs => %s), attempts = attempts + 1
@@ -85,6 +91,12 @@ def park(due: Due, error: str) -> None:
     )
 
 
+class _Rest:
+    """Until when no bell is rung, by the monotonic clock; per process, so that an outage does not slow every request."""
+
+    until = 0.0
+
+
 def ring_after_commit() -> None:
     """Ring the doorbell once when the present transaction commits."""
     if all(entry[1] is not _ring for entry in connection.run_on_commit):
@@ -94,6 +106,11 @@ def ring_after_commit() -> None:
 def _ring() -> None:
     if not settings.LINJIA_BELL:
         return
+    if time.monotonic() < _Rest.until:
+        return
     # Redis may be away: the sweep finds the work without a bell.
-    with contextlib.suppress(OperationalError, OSError):
+    try:
         current_app.send_task("shop.work.tasks.sweep", retry=False, expires=30)
+    except (OperationalError, RedisError, OSError) as error:
+        _Rest.until = time.monotonic() + _REST_SECONDS
+        logger.warning("bell_away", error=str(error))

@@ -49,6 +49,10 @@ def run_due(*, rounds_max: int) -> int:
 
 
 def _run(row: Due, handler: Handler) -> bool:
+    if row.attempts > settings.LINJIA_WORK_ATTEMPTS_MAX:
+        # Claimed again and again and never answered for: whoever works on it falls dead.
+        actions.park(row, f"its worker died {row.attempts - 1} times")
+        return False
     try:
         handler(subject=row.subject, now=database_now())
     except Exception as error:

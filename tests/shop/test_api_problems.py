@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from shop.accounts.models import AccessToken
@@ -235,7 +235,11 @@ def test_a_fault_of_ours_says_nothing_about_itself(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
-    [(OperationalError("gone"), 503, "busy"), (GatewayUnknown("silent"), 503, "gateway_unknown")],
+    [
+        (OperationalError("gone"), 503, "busy"),
+        (InterfaceError("connection already closed"), 503, "busy"),
+        (GatewayUnknown("silent"), 503, "gateway_unknown"),
+    ],
 )
 def test_trouble_around_us_asks_to_come_again(
     monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.cache import caches
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
@@ -27,6 +28,7 @@ def test_ready_when_everything_answers(client: Client) -> None:
         "ready": True,
         "database": "ok",
         "redis": "ok",
+        "clock": "ok",
         "migrations": "ok",
         "due_work": "ok",
         "reconciliation": "never",
@@ -40,6 +42,14 @@ def test_not_ready_with_a_migration_to_apply(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["migrations"].endswith("not applied")
+
+
+@pytest.mark.parametrize("days", [8, -8])
+def test_not_ready_with_a_wrong_clock(client: Client, days: int) -> None:
+    with time_machine.travel(timezone.now() + timedelta(days=days)):
+        answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["clock"].startswith(f"off by {days * 24 * 3600}"[:10])
 
 
 def test_not_ready_without_redis(client: Client, settings) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from shop.work import actions
 from shop.work.models import Due
-from shop.work.queries import oldest_due_age, parked_count
+from shop.work.queries import neglected_age, oldest_due_age, parked_count
 from shop.work.sweep import run_due
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +103,35 @@ def test_the_oldest_age_tells_how_late_the_work_is():
     assert oldest_due_age(now) == timedelta(0)
     actions.remember(what="note", subject="late", due_at=now - timedelta(minutes=3))
     assert oldest_due_age(now) == timedelta(minutes=3)
+
+
+def test_many_looks_at_one_thing_are_no_failed_tries():
+    actions.remember(what="ask", subject="parcel", due_at=timezone.now())
+    for _look in range(3):
+        run_due(rounds_max=1)
+        Due.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+
+    assert Due.objects.get(subject="parcel").attempts == 0
+
+
+def test_work_whose_worker_dies_every_time_is_parked(settings):
+    settings.LINJIA_WORK_ATTEMPTS_MAX = 3
+    actions.remember(what="note", subject="killer", due_at=timezone.now())
+    for _death in range(3):
+        assert len(actions.claim(what="note", limit=1)) == 1
+        Due.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+
+    assert run_due(rounds_max=2) == 0
+    killer = Due.objects.get(subject="killer")
+    assert (killer.state, killer.last_error, SEEN) == ("parked", "its worker died 3 times", [])
+
+
+def test_work_that_somebody_holds_is_not_neglected():
+    now = timezone.now()
+    assert neglected_age(now) == timedelta(0)
+    actions.remember(what="note", subject="old", due_at=now - timedelta(minutes=5))
+    assert neglected_age(now) == timedelta(minutes=5)
+    actions.claim(what="note", limit=1)
+    assert neglected_age(now) == timedelta(0)
+    Due.objects.update(claimed_until=now - timedelta(minutes=2))
+    assert neglected_age(now) == timedelta(minutes=2)

@@ -23,6 +23,7 @@ from shop.base.errors import DomainError, NotFound
 from shop.web.access import CustomerRequest, customer_only, is_part, tell_refusal
 from shop.web.product_page import more_url
 from shop.web.shelf import stretch
+from shop.work.sweep import database_now
 
 ORDERS_PER_PAGE = 10
 
@@ -144,7 +145,7 @@ def receive(request: CustomerRequest, number: str, part: str) -> HttpResponse:
         delivery.confirm_receipt(
             supplier_order=supplier_order,
             actor=f"user:{request.user.number}",
-            now=timezone.now(),
+            now=database_now(),
         )
     except DomainError as error:
         return tell_refusal(request, error, reverse("my-order", args=[number]))

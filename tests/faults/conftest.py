@@ -1,0 +1,66 @@
+"""One installation for all fault tests of a session, a seed that is printed and replays, and a short and a full form."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.faults.driver import Town
+from tests.faults.stack import Stack
+
+IS_FULL = os.environ.get("LINJIA_FAULTS", "").strip() == "full"
+SEED = int(os.environ.get("LINJIA_FAULT_SEED", "") or secrets.randbelow(10**9))
+HERE = Path(__file__).parent
+
+
+def times(short: int, full: int) -> int:
+    """How often: few in CI, many in `make faults`."""
+    return full if IS_FULL else short
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All fault tests are marked, and stay in one process: they share one installation."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
+def pytest_report_header() -> str:
+    return f"faults: seed {SEED} (LINJIA_FAULT_SEED replays it), {'full' if IS_FULL else 'short'} form"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The installation."""
+    # A dead worker's rows are taken up after its lease: the full form keeps the real one.
+    made = Stack(lease_seconds=0 if IS_FULL else 6, query_seconds=30 if IS_FULL else 3)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def town_of_session(stack: Stack) -> Town:
+    return Town(stack)
+
+
+@pytest.fixture
+def town(town_of_session: Town, stack: Stack) -> Iterator[Town]:
+    """People with money and goods, and gates that stand open, whatever the test before did."""
+    yield town_of_session
+    stack.disarm()
+    for gate in (stack.database_gate, stack.redis_gate, stack.gateway_gate):
+        gate.heal()
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> Random:
+    """The test's own chance: the same seed and test give the same faults."""
+    print(f"LINJIA_FAULT_SEED={SEED}")
+    return Random(f"{SEED} {request.node.name}")

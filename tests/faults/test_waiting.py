@@ -1,0 +1,80 @@
+"""No transaction is open while a gateway is waited for: for paying, refunds, transfers, queries and closing."""
+
+import threading
+import time
+from typing import Self
+
+import pytest
+
+from tests.faults.driver import Town
+from tests.faults.stack import Stack, within
+
+SLOW_SECONDS = 2.5
+# The sandbox's names of what is asked of a gateway.
+OPEN = """
+SELECT application_name, state, left(query, 200), now() - xact_start
+FROM pg_stat_activity
+WHERE application_name LIKE 'linjia-%' AND datname = 'linjia'
+  AND xact_start IS NOT NULL AND now() - xact_start > interval '0.7 seconds'
+"""
+
+
+class Watch:
+    """Looks at the shop's sessions, several times a second, while something is waited for."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.seen: list[tuple] = []
+        self.waits: int = 0
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def _look(self) -> None:
+        while not self._enough.is_set():
+            self.seen += self.stack.ask_database(OPEN)
+            time.sleep(0.1)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._enough.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def slow(stack: Stack, town: Town):
+    """A gateway that takes its time for every call."""
+    stack.control.fail("*", "delay", times=None, seconds=SLOW_SECONDS)
+    yield
+    stack.control.heal()
+
+
+@pytest.mark.usefixtures("slow")
+def test_no_transaction_waits_for_a_gateway(stack: Stack, town: Town) -> None:
+    who, owner = town.customers[0], town.owners[0]
+    asked = len(stack.control.calls())
+    with Watch(stack) as watch:
+        paid = town.place(who)
+        payment = who.ask("POST", f"orders/{paid}/payments/", {"kind": "jsapi"}, is_intent=True)["number"]
+        who.ask("POST", f"orders/{paid}/payments/{payment}/check/", {})
+        stack.control.pay(payment, openid=who.openid)
+        town.record.paid[payment] = paid
+        town.take_back(who, paid)
+        # Given up before it was paid: the worker closes the payment at the gateway.
+        left = town.place(who)
+        who.ask("POST", f"orders/{left}/payments/", {"kind": "jsapi"}, is_intent=True)
+        town.take_back(who, left)
+        town.withdraw_and_approve(owner)
+        kinds = {"collect", "query_payment", "close", "refund", "transfer"}
+
+        def asked_all() -> bool:
+            return len({call["endpoint"] for call in stack.control.calls()[asked:]}) >= len(kinds)
+
+        assert within(60, asked_all, 0.3) is not None, {c["endpoint"] for c in stack.control.calls()[asked:]}
+        time.sleep(SLOW_SECONDS)
+    print(sorted({call["endpoint"] for call in stack.control.calls()[asked:]}))
+    assert watch.seen == []
+    stack.control.heal()
+    town.recover()

@@ -1,0 +1,80 @@
+"""F1: web workers are killed at any moment, and every process at each named step of each path of the money."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+from tests.faults.conftest import IS_FULL, times
+from tests.faults.crashing import all_steps
+from tests.faults.driver import Town
+from tests.faults.stack import HandsFailed, Stack, within
+
+WEB_WORKERS = 2
+BACK_SECONDS_MAX = 60
+ROUND_SECONDS_MAX = 150
+# In the short form: one of each kind, and what can only be hit while earnings are settled.
+SHORT = (
+    "place.before_commit1", "place.after_commit1", "pay.after_call", "confirm_payment.before_commit1",
+    "confirm_payment.after_commit1", "refund_send.after_call", "withdrawal_send.after_commit1",
+    "withdrawal_send.after_call", "settle_commissions.before_commit1", "pay_statement.after_commit1",
+)  # fmt: skip
+
+
+def test_web_workers_are_killed_at_any_moment(stack: Stack, town: Town, chance: Random) -> None:
+    with town.busy(chance, pause=0.2):
+        for _round in range(times(4, 200)):
+            assert within(BACK_SECONDS_MAX, lambda: len(stack.web_workers()) >= WEB_WORKERS) is not None
+            time.sleep(chance.uniform(0.005, 0.5))
+            stack.kill(chance.choice(stack.web_workers()))
+    assert within(BACK_SECONDS_MAX, lambda: len(stack.web_workers()) >= WEB_WORKERS) is not None
+    print(f"settled after {town.recover():.1f} s")
+
+
+def test_every_step_of_the_money_survives_a_crash(stack: Stack, town: Town, chance: Random) -> None:
+    steps = all_steps() if IS_FULL else list(SHORT)
+    for _round in range(times(1, 3)):
+        chance.shuffle(steps)
+        before = len(stack.hits())
+        for step in steps:
+            stack.arm(step)
+        with town.busy(chance, pause=0.2), ThreadPoolExecutor(1) as aside:
+            earning = threading.Event()
+            settling = aside.submit(_earn, town, earning) if any("settle" in step for step in steps) else None
+            began = time.monotonic()
+            while stack.armed() and time.monotonic() - began < ROUND_SECONDS_MAX:
+                town.approve_all()
+                _pay_a_statement(stack)
+                time.sleep(0.5)
+            earning.set()
+            if settling is not None:
+                settling.result()
+        assert stack.armed() == [], "nobody came by these steps"
+        assert sorted(stack.hits()[before:]) == sorted(steps)
+        print(f"{len(steps)} crashes; settled after {town.settle():.1f} s")
+    town.recover()
+
+
+def _earn(town: Town, enough: threading.Event) -> None:
+    """Orders that are delivered and settled, one after the other."""
+    while not enough.is_set():
+        who = town.customers[-1]
+        town.deliver(who, town.buy(who))
+        enough.wait(0.5)
+
+
+def _pay_a_statement(stack: Stack) -> None:
+    """Staff pay a supplier; their process may fall dead, then they look again."""
+    if not any(step.startswith("pay_statement") for step in stack.armed()):
+        return
+    try:
+        number = stack.hands("issue_statement", supplier="yunling")
+    except HandsFailed:
+        return
+    for _try in range(3):
+        try:
+            payout = stack.hands("pay_statement", number=number)
+        except HandsFailed:
+            continue
+        assert [made for of, made in stack.hands("books")["payouts"] if of == number] == [payout]
+        return
