@@ -205,6 +205,18 @@ def test_the_import_floors_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
+def test_short_comments_of_templates_end_on_their_line() -> None:
+    """Django takes a ``{# … #}`` that goes over a line's end for text and shows it to everybody."""
+    open_ones = [
+        f"{name_of(path)}:{number}"
+        for path in sorted((PROJECT / "frontend" / "templates").rglob("*"))
+        if path.is_file()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.count("{#") != line.count("#}")
+    ]
+    assert open_ones == []
+
+
 def test_nothing_is_left_to_do() -> None:
     """No notes to oneself in place of work."""
     words = ("TODO", "FIXME", "XXX", "HACK")
