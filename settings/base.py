@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from csp.constants import NONCE, NONE, SELF
+from csp.constants import NONE, SELF
 
 from settings import celery, logs, schedule
 from settings.backoffices import UNFOLD, UNFOLD_SUPPLIER  # noqa: F401 - the two back offices
@@ -74,23 +74,27 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "settings.patience.RequestBudgetMiddleware",
+    # What every answer carries.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "settings.tracing.RequestIdMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
     "settings.security.PanelPolicyMiddleware",
     "settings.security.PersonalAnswersMiddleware",
+    # Who might be asking; neither looks into a session unless somebody wants to know.
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "distributors.links.middleware.ShareMiddleware",
+    # The short path ends here: kept pages go no deeper, and are counted but not logged one by one.
+    "shop.pages.middleware.KeptPageMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.web.origin.OriginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    "distributors.links.middleware.ShareMiddleware",
     # Last, so that it is the first to hear of a refusal.
     "shop.web.middleware.RefusalMiddleware",
 ]
@@ -111,7 +115,6 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "csp.context_processors.nonce",
             ],
         },
     }
@@ -189,8 +192,9 @@ SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "script-src": [SELF, NONCE],
-        "style-src": [SELF, NONCE],
+        # No nonce: pages are kept and shown to many, and carry nothing inline.
+        "script-src": [SELF],
+        "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
@@ -312,6 +316,8 @@ LINJIA_SANDBOX = False
 LINJIA_SERVE_MEDIA = False
 LINJIA_GATEWAY = env_str("LINJIA_GATEWAY", "wechat")
 LINJIA_PUBLIC_URL = env_str("LINJIA_PUBLIC_URL", "http://127.0.0.1:8000")
+# How long a page that is the same for everybody is kept ready; 0 makes each one from the database.
+LINJIA_PAGE_SECONDS = env_int("LINJIA_PAGE_SECONDS", 10, maximum=300)
 LINJIA_METRICS_FOLDER = env_str("PROMETHEUS_MULTIPROC_DIR", "")
 LINJIA_METRICS_TOKEN = env_str("LINJIA_METRICS_TOKEN", "")
 LINJIA_SMS_URL = env_str("LINJIA_SMS_URL", "")

@@ -147,7 +147,7 @@ class Town:
         self.media = media_file()
         for role, browser in self.browsers.items():
             # The first visit leaves a cookie, the second tells whose it is.
-            browser.get("/")
+            browser.get("/cart/")
             browser.get("/me/")
             self.ask(role, "GET", "/api/v1/me/")
 

@@ -1,13 +1,13 @@
 """Stores: the page everybody may see, and my own store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +22,8 @@ from shop.base.errors import NotFound
 from shop.catalogue.models import Sku
 from shop.catalogue.queries import product_for_sale
 from shop.catalogue.states import ProductState
+from shop.pages import marks
+from shop.pages.promises import same_for_all
 
 OWN_ORDER = ("position", "-pk")
 FEN_MAX = 10**12
@@ -75,16 +77,24 @@ class ListInput(serializers.Serializer[None]):
     prices = OwnPriceInput(many=True, required=False, default=list)
 
 
+def _one_store(address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.store_mark(address["code"]), marks.GOODS)
+
+
+@same_for_all(shows=_one_store)
 @extend_schema(responses=StoreOutput)
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([AllowAny])
 def store_detail(request: Request, code: str) -> Response:
     """A store that is open."""
     return Response(_store(request, queries.store_by_code(code)))
 
 
+@same_for_all("cursor", "page_size", shows=_one_store)
 @extend_schema(operation_id="stores_listings_list", parameters=PAGING, responses=paged(ListingOutput))
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([AllowAny])
 def store_listings(request: Request, code: str) -> Response:
     """What a store picked and is on sale, with its own words."""

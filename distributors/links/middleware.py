@@ -64,13 +64,17 @@ class ShareMiddleware:
         response = self._get_response(request)
         if _has_signed_out(request, had_session):
             key, is_new, kept = new_token(32), True, []
-        elif not is_new:
+        elif not is_new and not _is_shared(response):
             # A key made just now opened nothing before; a client that keeps none would leave a row each time.
             self._merge(request, key)
         if not request.path.startswith(_COOKIELESS):
-            if is_new:
+            # A page that is the same for everybody gives nobody a key, unless she came by a link: nothing that
+            # stands between us may keep one person's cookie with it.
+            if is_new and (touch is not None or not _is_shared(response)):
                 _set_cookie(response, VISITOR_COOKIE, key, _YEAR_SECONDS)
             self._carry(response, key, kept=[] if has_stored else kept, touch=touch)
+            if response.cookies and _is_shared(response):
+                response.headers["Cache-Control"] = "private, no-store"
             if has_stored and touch is None:
                 response.delete_cookie(TOUCH_COOKIE, samesite="Lax")
         return response
@@ -86,6 +90,7 @@ class ShareMiddleware:
         link = self._link(token)
         if link is None:
             return None
+        request.share_link = link  # type: ignore[attr-defined]
         return actions.record_touch(
             link=link,
             visitor_key=key,
@@ -148,6 +153,11 @@ def _user(request: HttpRequest) -> User | None:
         return None
     user = getattr(request, "user", None)
     return user if user is not None and user.is_authenticated else None
+
+
+def _is_shared(response: HttpResponse) -> bool:
+    """Whether the answer is a page kept for everybody (``shop.pages``)."""
+    return bool(getattr(response, "is_kept_page", False))
 
 
 def _may_be_signed_in(request: HttpRequest) -> bool:

@@ -15,6 +15,7 @@ from distributors.stores.states import DistributorState
 from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid, NotAllowed
 from shop.notifications.actions import notify
+from shop.pages import marks
 from shop.states.machine import move
 from shop.work.actions import remember
 
@@ -86,6 +87,7 @@ def approve(*, distributor: Distributor, actor: str, now: datetime) -> None:
             at=now,
             changes={"approved_at": now, "ended_at": None},
         )
+        marks.store_changed(distributor.store.code)
         facts = {"store": distributor.store.name}
         notify(user_id=distributor.user_id, kind="distributor_approved", facts=facts, at=now)
 
@@ -110,6 +112,7 @@ def reinstate(*, distributor: Distributor, actor: str, now: datetime) -> None:
         raise Conflict(_("Only a suspended store can be reinstated."))
     with transaction.atomic():
         move(distributor, DistributorState.ACTIVE, actor=actor, at=now)
+        marks.store_changed(distributor.store.code)
         facts = {"store": distributor.store.name}
         notify(user_id=distributor.user_id, kind="distributor_approved", facts=facts, at=now)
 
@@ -120,7 +123,9 @@ def leave(*, distributor: Distributor, now: datetime, actor: str = "", reason: s
     Raises ``StateConflict`` when she is not in it.
     """
     by = actor or f"user:{distributor.user.number}"
-    move(distributor, DistributorState.LEFT, actor=by, at=now, reason=reason, changes={"ended_at": now})
+    with transaction.atomic():
+        move(distributor, DistributorState.LEFT, actor=by, at=now, reason=reason, changes={"ended_at": now})
+        marks.store_changed(distributor.store.code)
 
 
 def ban(*, distributor: Distributor, actor: str, reason: str, now: datetime) -> None:
@@ -168,6 +173,7 @@ def _end(distributor: Distributor, to: str, kind: str, actor: str, reason: str, 
     changes = {"ended_at": now} if to == DistributorState.BANNED else {}
     with transaction.atomic():
         move(distributor, to, actor=actor, at=now, reason=clean, changes=changes)
+        marks.store_changed(distributor.store.code)
         notify(user_id=distributor.user_id, kind=kind, facts={"reason": clean}, at=now)
 
 

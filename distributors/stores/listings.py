@@ -23,6 +23,7 @@ from shop.catalogue.models import Product
 from shop.catalogue.queries import product_for_sale
 from shop.media import actions as media
 from shop.media.models import Picture
+from shop.pages import marks
 from shop.pricing.queries import offers
 
 LISTINGS_MAX = 500
@@ -70,12 +71,15 @@ def list_product(
         )
         if own_prices is not None:
             _replace_prices(listing, own_prices)
+        marks.store_changed(store.code)
     return listing
 
 
 def unlist(*, store: Store, product: Product) -> None:
     """Take a product out of the store; taking it out twice is taking it out once."""
-    Listing.objects.filter(store=store, product=product).delete()
+    with transaction.atomic():
+        Listing.objects.filter(store=store, product=product).delete()
+        marks.store_changed(store.code)
 
 
 def arrange(*, store: Store, product_numbers: Sequence[str]) -> None:
@@ -100,6 +104,7 @@ def arrange(*, store: Store, product_numbers: Sequence[str]) -> None:
         for row in rows:
             row.position = wanted[row.product_id]
         Listing.objects.bulk_update(rows, ["position"])
+        marks.store_changed(store.code)
 
 
 def update_store(
@@ -131,6 +136,7 @@ def update_store(
             changed += ["picture", "portrait"]
         if changed:
             store.save(update_fields=changed)
+            marks.store_changed(store.code)
     return store
 
 
@@ -138,7 +144,10 @@ def draw_portrait(*, number: str, now: datetime) -> None:
     """Draw a store's new picture and let the store show it."""
     picture = media.draw_picture(number=number, now=now)
     if picture is not None:
-        Store.objects.filter(picture=picture).update(portrait=picture.file)
+        with transaction.atomic():
+            Store.objects.filter(picture=picture).update(portrait=picture.file)
+            for code in Store.objects.filter(picture=picture).values_list("code", flat=True):
+                marks.store_changed(code)
 
 
 def _set_picture(store: Store, picture: Picture | None, *, now: datetime) -> None:

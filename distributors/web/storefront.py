@@ -1,6 +1,6 @@
 """What a shopper sees of a store: its page, its products, and where a share link leads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -19,9 +19,11 @@ from distributors.stores.states import DistributorState
 from shop.base.errors import NotFound
 from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Product, Sku
+from shop.pages import marks
+from shop.pages.promises import same_for_all, short_path
 from shop.web import shelf
 from shop.web.access import is_part
-from shop.web.product_page import more_url, product_context
+from shop.web.product_page import delivery_context, more_url, product_context
 from shop.web.sitemaps import url_set
 from shop.web.structured import data_block, store_facts
 
@@ -75,6 +77,15 @@ def _share_picture(request: HttpRequest, found: Store, items: Sequence[shelf.Car
     return request.build_absolute_uri(address) if address else ""
 
 
+def _one_store(address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.store_mark(address["code"]), marks.GOODS)
+
+
+def _product_of_store(address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.store_mark(address["code"]), marks.product_mark(address["number"]))
+
+
+@same_for_all("after", shows=_one_store)
 @require_safe
 def store(request: HttpRequest, code: str) -> HttpResponse:
     """A store: who it is, what it picked."""
@@ -104,6 +115,7 @@ def store(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "storefront/store.html", context)
 
 
+@same_for_all("sku", shows=_product_of_store)
 @require_safe
 def store_product(request: HttpRequest, code: str, number: str) -> HttpResponse:
     """A product as a store shows it: its words, its price."""
@@ -143,10 +155,23 @@ def sitemap(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@cache_control(private=True, no_store=True)
+def delivery(request: HttpRequest, code: str, number: str) -> HttpResponse:
+    """What delivery to the reader's own address costs at the store's price; a piece of a store's product page."""
+    found = stores.store_by_code(code)
+    item = catalogue.product_for_sale(number)
+    own = stores.own_prices(found.pk, list(item.skus.values_list("pk", flat=True)))
+    page_url = reverse("store-product", args=[found.code, item.number])
+    choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url, own_prices_fen=own)
+    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice))
+
+
+@short_path
+@require_safe
 @never_cache
 def landing(request: HttpRequest, token: str) -> HttpResponse:
-    """Where a share link leads. The middleware has noted the visit."""
-    link = links.link_by_token(token)
+    """Where a share link leads. The middleware has noted the visit, and looked the link up for it."""
+    link: ShareLink | None = getattr(request, "share_link", None) or links.link_by_token(token)
     if link is None:
         raise NotFound(_("This link no longer leads anywhere. Ask your friend for a new one."))
     if link.target == ShareLink.Target.PRODUCT and link.product is not None:

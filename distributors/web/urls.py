@@ -8,6 +8,7 @@ from distributors.web.dashboard import earnings, joining, own_store, payouts, pi
 urlpatterns = [
     path("store/<slug:code>/", storefront.store, name="store"),
     path("store/<slug:code>/p/<slug:number>/", storefront.store_product, name="store-product"),
+    path("store/<slug:code>/p/<slug:number>/delivery/", storefront.delivery, name="store-product-delivery"),
     path("s/<slug:token>", storefront.landing, name="share"),
     path("s/<slug:token>/", storefront.landing),
     path("sitemaps/stores.xml", storefront.sitemap, name="sitemap-stores"),

@@ -1,31 +1,24 @@
 """What is for sale. The same for everybody, so it may be cached."""
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shop.api.asked import choice, word
-from shop.api.pagination import PAGING, page_of, paged
+from shop.api.pagination import PAGING, page_by, paged
 from shop.catalogue import queries as catalogue
-from shop.catalogue.models import Product, ProductImage
-from shop.stock import queries as stock
-
-SORTS = {
-    "newest": ("-pk",),
-    "sold": ("-sold_count", "-pk"),
-    "price_low": ("min_retail_fen", "-pk"),
-    "price_high": ("-min_retail_fen", "-pk"),
-}
+from shop.catalogue.listing import ORDERS, Wish, products_on_sale
+from shop.catalogue.models import Product
+from shop.catalogue.rules import query_tokens
+from shop.pages import marks
+from shop.pages.promises import same_for_all
 
 
 class CategoryOutput(serializers.Serializer[Any]):
@@ -76,54 +69,62 @@ class ProductOutput(serializers.Serializer[Any]):
     skus = SkuOutput(many=True)
 
 
+def _goods(_address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.GOODS,)
+
+
+def _one_product(address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.product_mark(address["number"]),)
+
+
+@same_for_all(shows=_goods)
 @extend_schema(responses=CategoryOutput(many=True))
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([AllowAny])
 def category_list(request: Request) -> Response:
     """The categories as a tree of three levels at most. One statement."""
     return Response([_category(node) for node in catalogue.category_tree()])
 
 
+@same_for_all("cursor", "page_size", "category", "q", "sort", shows=_goods)
 @extend_schema(
     operation_id="products_list",
     parameters=[
         *PAGING,
         OpenApiParameter("category", str, description="A category's code; its sub-categories count."),
         OpenApiParameter("q", str, description="Words to search for."),
-        OpenApiParameter("sort", str, enum=list(SORTS), description="Default: newest."),
+        OpenApiParameter("sort", str, enum=list(ORDERS), description="Default: newest."),
     ],
     responses=paged(ProductCardOutput),
 )
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([AllowAny])
 def product_list(request: Request) -> Response:
     """Products on sale. No personal order: everybody sees the same."""
-    order = SORTS[choice(request, "sort", SORTS, default="newest")]
-    page = page_of(_wanted(request), request, order=order)
+    wish = _wish(request)
+    page = page_by(
+        lambda order, place, limit: products_on_sale(wish, order=order, place=place, limit=limit),
+        Product,
+        request,
+        order=ORDERS[choice(request, "sort", ORDERS, default="newest")],
+    )
     return page.answer(product_cards(request, page.rows))
 
 
+@same_for_all(shows=_one_product)
 @extend_schema(responses=ProductOutput)
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([AllowAny])
 def product_detail(request: Request, number: str) -> Response:
     """One product with its SKUs, prices and stock. Answers 304 to a current ``If-None-Match``."""
-    body = _product(request, catalogue.product_for_sale(number))
-    etag = f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
-    if request.headers.get("If-None-Match") == etag:
-        return Response(status=304, headers={"ETag": etag})
-    return Response(body, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    return Response(_product(request, catalogue.product_for_sale(number)))
 
 
 def product_cards(request: Request, rows: Sequence[Product]) -> list[dict[str, Any]]:
-    """Return the cards of these products, with one statement for all their pictures."""
-    images = (
-        ProductImage.objects.filter(product__in=rows)
-        .exclude(file="")
-        .order_by("product_id", "position", "pk")
-        .distinct("product_id")
-    )
-    first = {image.product_id: image for image in images}
+    """Return the cards of these products; everything on them stands in the products' rows."""
     return [
         {
             "number": row.number,
@@ -131,7 +132,7 @@ def product_cards(request: Request, rows: Sequence[Product]) -> list[dict[str, A
             "subtitle": row.subtitle,
             "price_fen": row.min_retail_fen,
             "sold_count": row.sold_count,
-            "image": image_facts(request, first[row.pk]) if row.pk in first else None,
+            "image": image_facts(request, row.cover) if row.cover else None,
         }
         for row in rows
     ]
@@ -145,21 +146,19 @@ def small_image(request: Request, name: str) -> str:
     return str(request.build_absolute_uri(f"{stem}-400.{ending}"))
 
 
-def image_facts(request: Request, image: ProductImage) -> dict[str, str]:
-    """Return the addresses of both renditions of a picture."""
-    large = request.build_absolute_uri(image.file.url)
+def image_facts(request: Request, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the addresses of both renditions of a picture by the facts of ``Product.cover``."""
+    large = str(request.build_absolute_uri(default_storage.url(facts["file"])))
     stem, _dot, ending = large.rpartition(".")
-    return {"large": large, "small": f"{stem}-400.{ending}", "alt": image.alt}
+    return {"large": large, "small": f"{stem}-400.{ending}", "alt": facts["alt"]}
 
 
-def _wanted(request: Request) -> QuerySet[Product]:
-    rows = catalogue.on_sale_products()
-    if text := word(request, "q"):
-        rows = catalogue.search_products(text)
-    if code := word(request, "category"):
-        inside = catalogue.products_in(catalogue.category_by_code(code))
-        rows = rows.filter(pk__in=inside.order_by().values("pk"))
-    return rows
+def _wish(request: Request) -> Wish:
+    text, code = word(request, "q"), word(request, "category")
+    return Wish(
+        category_id=catalogue.category_by_code(code).pk if code else None,
+        tokens=tuple(query_tokens(text)) if text else None,
+    )
 
 
 def _category(node: catalogue.CategoryNode) -> dict[str, Any]:
@@ -172,8 +171,8 @@ def _category(node: catalogue.CategoryNode) -> dict[str, Any]:
 
 
 def _product(request: Request, product: Product) -> dict[str, Any]:
-    skus = list(product.skus.filter(is_active=True).select_related("price"))
-    available = stock.available([sku.pk for sku in skus])
+    pictures: list[dict[str, Any]] = product.shown_pictures  # type: ignore[attr-defined]
+    skus = list(product.skus.filter(is_active=True, price__isnull=False).select_related("price", "stock"))
     return {
         "number": product.number,
         "title": product.title,
@@ -183,14 +182,14 @@ def _product(request: Request, product: Product) -> dict[str, Any]:
         "sold_count": product.sold_count,
         "supplier": {"code": product.supplier.code, "name": product.supplier.name},
         "category": {"code": product.category.code, "name": product.category.name},
-        "images": [image_facts(request, image) for image in product.images.all() if image.file],
+        "images": [image_facts(request, facts) for facts in pictures],
         "skus": [
             {
                 "number": sku.number,
                 "option_values": sku.option_values,
                 "price_fen": sku.price.retail_fen,
                 "compare_at_fen": sku.price.compare_at_fen,
-                "available": available.get(sku.pk, 0),
+                "available": sku.stock.on_hand if hasattr(sku, "stock") else 0,
             }
             for sku in skus
         ],

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -42,21 +43,31 @@ class Page:
         return Response({"next": self.next, "previous": self.previous, "results": list(results)})
 
 
+Fetch = Callable[[tuple[str, ...], list[Any] | None, int], list[Any]]
+
+
 def page_of(rows: QuerySet[Any], request: Request, *, order: tuple[str, ...] = ("-pk",)) -> Page:
+    """Return the page of a queryset that a request asks for; see :func:`page_by`. One statement."""
+
+    def fetch(lean: tuple[str, ...], place: list[Any] | None, limit: int) -> list[Any]:
+        wanted = rows.order_by(*lean)
+        return list((wanted if place is None else wanted.filter(_behind(lean, place)))[:limit])
+
+    return page_by(fetch, rows.model, request, order=order)
+
+
+def page_by(fetch: Fetch, model: type[Model], request: Request, *, order: tuple[str, ...]) -> Page:
     """Return the page a request asks for. ``order`` names fields of the row; the last one is unique.
 
-    A page begins behind a row, not at a count of rows, so what is added meanwhile neither repeats nor
-    hides anything. The cursor is sealed: it holds ids, which do not leave the system, and it fits the
-    list it was made for alone. Raises ``Invalid`` (``cursor``, ``page_size``). One statement.
+    ``fetch(order, place, limit)`` returns the rows behind a place, in ``order`` or its reverse. A page
+    begins behind a row, not at a count of rows, so what is added meanwhile neither repeats nor hides
+    anything. The cursor is sealed: it holds ids, which do not leave the system, and it fits the list it
+    was made for alone. Raises ``Invalid`` (``cursor``, ``page_size``).
     """
     size = _size(request)
-    seal = _Seal(rows.model, order, _list_of(request))
+    seal = _Seal(model, order, _list_of(request))
     is_back, place = seal.read(request.query_params.get("cursor", ""))
-    lean = tuple(_turned(name) for name in order) if is_back else order
-    wanted = rows.order_by(*lean)
-    if place is not None:
-        wanted = wanted.filter(_behind(lean, place))
-    found = list(wanted[: size + 1])
+    found = fetch(tuple(_turned(name) for name in order) if is_back else order, place, size + 1)
     has_more, found = len(found) > size, found[:size]
     if is_back:
         found.reverse()

@@ -14,6 +14,7 @@ from shop.catalogue.models import Category, Product, Sku, new_product_number
 from shop.catalogue.rules import ProductDraft, SkuDraft, check_draft, check_sku, clean_line
 from shop.catalogue.states import ProductState
 from shop.notifications.actions import Notice, notify_all
+from shop.pages import marks
 from shop.states.machine import move
 from shop.suppliers.models import Supplier
 from shop.suppliers.states import SupplierState
@@ -129,6 +130,7 @@ def add_sku(*, product: Product, sku: SkuDraft, actor: str, at: datetime) -> Sku
         product.save(update_fields=["search_text", "updated_at"])
         if draft.option_values:
             count_change(product, actor=actor, at=at)
+        marks.products_changed([product.number])
         return created
 
 
@@ -148,7 +150,9 @@ def update_sku(*, sku: Sku, code: str | None = None, weight_g: int | None = None
 def set_sku_active(*, sku: Sku, is_active: bool) -> Sku:
     """Offer a SKU or stop offering it; running orders keep theirs."""
     sku.is_active = is_active
-    sku.save(update_fields=["is_active"])
+    with transaction.atomic():
+        sku.save(update_fields=["is_active"])
+        marks.products_changed([sku.product.number])
     return sku
 
 
@@ -177,6 +181,7 @@ def approve_product(*, product: Product, actor: str, at: datetime) -> None:
         _check_ready(product)
         changes = {"reviewed_version": product.version, "on_sale_at": product.on_sale_at or at}
         move(product, ProductState.ON_SALE, actor=actor, at=at, changes=changes)
+        marks.products_changed([product.number])
         _tell_members(product, str(ProductState.ON_SALE.label), at)
 
 
@@ -190,7 +195,9 @@ def reject_product(*, product: Product, actor: str, reason: str, at: datetime) -
 
 def take_off_sale(*, product: Product, actor: str, at: datetime, reason: str = "") -> None:
     """Stop selling a product; running orders go on. Raises ``Conflict`` when it is not on sale."""
-    move(product, ProductState.OFF_SALE, actor=actor, at=at, reason=reason)
+    with transaction.atomic():
+        move(product, ProductState.OFF_SALE, actor=actor, at=at, reason=reason)
+        marks.products_changed([product.number])
 
 
 def put_on_sale(*, product: Product, actor: str, at: datetime) -> None:
@@ -207,6 +214,7 @@ def put_on_sale(*, product: Product, actor: str, at: datetime) -> None:
         if product.reviewed_version != product.version:
             raise Conflict(_("It changed since its review. Submit it for review first."))
         move(product, ProductState.ON_SALE, actor=actor, at=at)
+        marks.products_changed([product.number])
 
 
 def _check_same_contents(product: Product) -> None:

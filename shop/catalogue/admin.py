@@ -14,6 +14,7 @@ from shop.catalogue import actions
 from shop.catalogue.categories import update_category
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.states import ProductState
+from shop.pages import marks
 
 
 def _approve(request: HttpRequest, row: Product, data: dict[str, Any]) -> None:
@@ -110,3 +111,4 @@ class CategoryAdmin(Acting, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         obj.level = obj.parent.level + 1 if obj.parent else 1
         super().save_model(request, obj, form, change)
+        marks.everything_changed()

@@ -9,6 +9,7 @@ from shop.base.errors import Conflict, Invalid
 from shop.catalogue.loading import search_text_of
 from shop.catalogue.models import Category, Product
 from shop.catalogue.rules import clean_line
+from shop.pages import marks
 
 LEVELS_MAX = 3
 RETURN_DAYS_MAX = 90
@@ -38,7 +39,7 @@ def create_category(
         raise Invalid(_("Categories have three levels. Choose a parent further up."), field="parent")
     if Category.objects.filter(code=code).exists():
         raise Conflict(_("There is a category with this code already."), field="code")
-    return Category.objects.create(
+    created = Category.objects.create(
         code=code,
         name=clean_line(name, field="name", longest=40, is_needed=True),
         name_en=clean_line(name_en, field="name_en", longest=40),
@@ -48,6 +49,8 @@ def create_category(
         position=position,
         return_days=_days(return_days),
     )
+    marks.everything_changed()
+    return created
 
 
 def update_category(
@@ -70,6 +73,7 @@ def update_category(
         category.position = position
     with transaction.atomic():
         category.save(update_fields=["name", "name_en", "icon", "position"])
+        marks.everything_changed()
         if name is not None or name_en is not None:
             reindex(category=category)
     return category
@@ -78,7 +82,9 @@ def update_category(
 def set_return_days(*, category: Category, return_days: int | None) -> Category:
     """Set the no-reason return window of a shelf's goods, in days. Raises ``Invalid``."""
     category.return_days = _days(return_days)
-    category.save(update_fields=["return_days"])
+    with transaction.atomic():
+        category.save(update_fields=["return_days"])
+        marks.everything_changed()
     return category
 
 

@@ -13,6 +13,7 @@ from shop.base.locks import lock_rows
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.rules import IMAGES_MAX, ProductDraft, SkuDraft, index_text
 from shop.catalogue.states import ProductState
+from shop.pages import marks
 from shop.states.machine import move
 from shop.suppliers.models import Supplier
 
@@ -240,3 +241,4 @@ def _write(loaded: Sequence[Loaded], *, actor: str, at: datetime) -> None:
     for one in loaded:
         if one.is_rewritten:
             count_change(one.product, actor=actor, at=at)
+    marks.products_changed([product.number for product in changed])

@@ -75,6 +75,10 @@ class Product(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=ProductState, default=ProductState.DRAFT)
     # The lowest retail price of the active SKUs; a trigger beside the prices keeps it. 0: no price.
     min_retail_fen = models.BigIntegerField(_("lowest price (fen)"), default=0, editable=False)
+    # The struck-through price of the cheapest SKU that has one; the same trigger keeps it.
+    compare_at_fen = models.BigIntegerField(null=True, blank=True, editable=False)
+    # The first picture that is drawn: file, width, height, alt; a trigger beside the pictures keeps it.
+    cover = models.JSONField(null=True, blank=True, editable=False)
     # Pieces sold and not returned; counted by stock.tasks, so it may be a minute late.
     sold_count = models.PositiveIntegerField(_("sold"), default=0, editable=False)
     # Words and pairs of characters, separated by spaces; see catalogue.rules.index_text.
@@ -96,6 +100,19 @@ class Product(models.Model):
         indexes = [
             models.Index(fields=["-id"], condition=Q(state="on_sale"), name="product_on_sale"),
             models.Index(fields=["category", "-id"], condition=Q(state="on_sale"), name="product_in_category"),
+            # One for each order of a list (see catalogue.listing).
+            models.Index(fields=["-sold_count", "-id"], condition=Q(state="on_sale"), name="product_by_sold"),
+            models.Index(fields=["min_retail_fen", "id"], condition=Q(state="on_sale"), name="product_by_price"),
+            models.Index(
+                fields=["category", "-sold_count", "-id"],
+                condition=Q(state="on_sale"),
+                name="product_in_category_by_sold",
+            ),
+            models.Index(
+                fields=["category", "min_retail_fen", "id"],
+                condition=Q(state="on_sale"),
+                name="product_in_category_by_price",
+            ),
             models.Index(fields=["supplier", "-id"], name="product_of_supplier"),
             # Products are searched far more often than written: no list of pending entries.
             GinIndex(SearchTokens(), name="product_search", condition=Q(state="on_sale"), fastupdate=False),

@@ -16,6 +16,7 @@ from shop.catalogue.models import Product, ProductImage
 from shop.catalogue.rules import IMAGES_MAX, clean_line
 from shop.media import actions as media
 from shop.media.models import Picture
+from shop.pages import marks
 
 DRAW = "product_picture.draw"
 
@@ -69,7 +70,10 @@ def draw_picture(*, number: str, now: datetime) -> None:
     """Draw an uploaded picture and let its product show it."""
     picture = media.draw_picture(number=number, now=now)
     if picture is not None:
-        ProductImage.objects.filter(picture=picture).update(file=picture.file)
+        with transaction.atomic():
+            ProductImage.objects.filter(picture=picture).update(file=picture.file)
+            shown = Product.objects.filter(images__picture=picture)
+            marks.products_changed_by(lambda: shown.values_list("number", flat=True))
 
 
 def remove_picture(*, product: Product, image_id: int, now: datetime) -> None:
@@ -79,6 +83,7 @@ def remove_picture(*, product: Product, image_id: int, now: datetime) -> None:
         if image is None:
             raise NotFound(_("There is no such picture."))
         image.delete()
+        marks.products_changed([product.number])
         if image.picture is not None:
             media.release(picture=image.picture, now=now)
 
@@ -92,3 +97,4 @@ def arrange_pictures(*, product: Product, image_ids: list[int]) -> None:
         for position, image_id in enumerate(image_ids):
             images[image_id].position = position
         ProductImage.objects.bulk_update(images.values(), ["position"])
+        marks.products_changed([product.number])

@@ -1,9 +1,11 @@
-"""What can be asked about the catalogue. Lists take one statement, a product's page two."""
+"""What can be asked about the catalogue. Lists that anybody sees stand in ``catalogue.listing``."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import NotFound
@@ -28,14 +30,6 @@ def on_sale_products() -> QuerySet[Product]:
     return rows.defer("description_html", "search_text")
 
 
-def products_in(category: Category) -> QuerySet[Product]:
-    """Return what is on sale in a category and the two levels below it; one statement."""
-    ids = Category.objects.filter(pk=category.pk).values("pk")
-    children = Category.objects.filter(parent=category.pk).values("pk")
-    grandchildren = Category.objects.filter(parent__parent=category.pk).values("pk")
-    return on_sale_products().filter(category_id__in=ids.union(children, grandchildren))
-
-
 def search_products(text: str) -> QuerySet[Product]:
     """Return what is on sale and has every word of ``text`` (Chinese: every pair of characters)."""
     tokens = query_tokens(text)
@@ -45,13 +39,17 @@ def search_products(text: str) -> QuerySet[Product]:
 
 
 def product_for_sale(number: str) -> Product:
-    """Return a product with its category's shelves, supplier and pictures. Raises ``NotFound``."""
+    """Return a product with its category's shelves and supplier, in one statement. Raises ``NotFound``.
+
+    ``shown_pictures`` are the facts of its drawn pictures, as ``Product.cover`` has them.
+    """
     rows = Product.objects.filter(number=number, state=ProductState.ON_SALE, supplier__state=SupplierState.ACTIVE)
-    images = Prefetch("images", ProductImage.objects.order_by("position", "pk"))
+    drawn = ProductImage.objects.filter(product=OuterRef("pk")).exclude(file="").order_by("position", "pk")
+    facts = drawn.values(facts=JSONObject(file="file", width="width", height="height", alt="alt"))
     product = (
         rows.select_related("supplier", "category__parent__parent")
         .defer("search_text")
-        .prefetch_related(images)
+        .annotate(shown_pictures=ArraySubquery(facts))
         .first()
     )
     if product is None:
@@ -81,6 +79,12 @@ def skus_for_sale(numbers: Iterable[str]) -> dict[str, Sku]:
         supplier__state=SupplierState.ACTIVE,
     )
     return {sku.number: sku for sku in rows.select_related("product", "supplier")}
+
+
+def product_numbers(sku_ids: Iterable[int]) -> list[str]:
+    """Return the numbers of the products these SKUs belong to, in one statement."""
+    rows = Product.objects.filter(skus__in=list(sku_ids)).values_list("number", flat=True)
+    return list(rows.order_by().distinct())
 
 
 def category_tree() -> list[CategoryNode]:

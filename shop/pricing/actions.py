@@ -6,6 +6,8 @@ from django.db import transaction
 
 from shop.base.locks import lock_rows
 from shop.catalogue.models import Sku
+from shop.catalogue.queries import product_numbers
+from shop.pages import marks
 from shop.pricing.models import SkuPrice
 from shop.pricing.rules import Prices, band, check_prices
 
@@ -60,6 +62,8 @@ def set_prices(*, prices: Mapping[int, Prices]) -> set[int]:
             update_fields=[*_FIELDS, "updated_at"],
             unique_fields=["sku"],
         )
+        if differing:
+            marks.products_changed_by(lambda: product_numbers(differing))
     return differing
 
 

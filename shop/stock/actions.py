@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 
 from shop.base.errors import Conflict, Invalid
 from shop.catalogue.models import Sku
+from shop.catalogue.queries import product_numbers
+from shop.pages import marks
 from shop.states.machine import move_many
 from shop.stock.models import Reservation, StockItem
 from shop.stock.queries import last_counts
@@ -96,7 +98,9 @@ class OutOfStock(Conflict):
 def receive(*, sku: Sku, quantity: int, reference: str, at: datetime) -> None:
     """Take pieces in. ``reference`` is the delivery's. Raises ``Invalid`` (field ``quantity``)."""
     _check(quantity, least=1)
-    _execute(_RECEIVE, {sku.pk: quantity}, reference=reference, at=at)
+    with transaction.atomic():
+        _execute(_RECEIVE, {sku.pk: quantity}, reference=reference, at=at)
+        marks.products_changed_by(lambda: product_numbers([sku.pk]))
 
 
 def correct(*, sku: Sku, on_hand: int, reason: str, at: datetime) -> None:
@@ -227,6 +231,7 @@ def _set_on_hand(on_hand: Mapping[int, int], *, reference: str, at: datetime, is
         rows = [StockItem(sku_id=sku_id) for sku_id in sorted(on_hand)]
         StockItem.objects.bulk_create(rows, ignore_conflicts=True)
         _execute(_CORRECT, on_hand, reference=reference, at=at, is_count=is_count)
+        marks.products_changed_by(lambda: product_numbers(on_hand))
 
 
 def _settle(reference: str, to: ReservationState, kind: str, at: datetime) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import lock_rows
+from shop.pages import marks
 from shop.states.machine import move
 from shop.suppliers.models import Qualification, Supplier, SupplierMember, new_supplier_code
 from shop.suppliers.states import SupplierState
@@ -62,7 +63,9 @@ def update_profile(*, supplier: Supplier, **profile: str) -> Supplier:
     for field, value in values.items():
         setattr(supplier, field, value)
     if values:
-        supplier.save(update_fields=list(values))
+        with transaction.atomic():
+            supplier.save(update_fields=list(values))
+            marks.everything_changed()
     return supplier
 
 
@@ -78,7 +81,7 @@ def approve(*, supplier: Supplier, actor: str, at: datetime, reason: str = "") -
     """Let an applicant sell. Raises ``Conflict`` in any other state."""
     if supplier.state != SupplierState.APPLIED:
         raise Conflict(_("Only an applicant can be approved; a suspended supplier is reinstated."))
-    move(supplier, SupplierState.ACTIVE, actor=actor, at=at, reason=reason)
+    _move(supplier, SupplierState.ACTIVE, actor=actor, at=at, reason=reason)
 
 
 def suspend(*, supplier: Supplier, actor: str, at: datetime, reason: str) -> None:
@@ -88,19 +91,26 @@ def suspend(*, supplier: Supplier, actor: str, at: datetime, reason: str) -> Non
     """
     if not reason.strip():
         raise Invalid(_("Say why: the supplier will read it."), field="reason")
-    move(supplier, SupplierState.SUSPENDED, actor=actor, at=at, reason=reason)
+    _move(supplier, SupplierState.SUSPENDED, actor=actor, at=at, reason=reason)
 
 
 def reinstate(*, supplier: Supplier, actor: str, at: datetime, reason: str = "") -> None:
     """Let a suspended supplier sell again. Raises ``Conflict`` in another state."""
     if supplier.state != SupplierState.SUSPENDED:
         raise Conflict(_("Only a suspended supplier can be reinstated."))
-    move(supplier, SupplierState.ACTIVE, actor=actor, at=at, reason=reason)
+    _move(supplier, SupplierState.ACTIVE, actor=actor, at=at, reason=reason)
 
 
 def leave(*, supplier: Supplier, actor: str, at: datetime, reason: str = "") -> None:
     """End the relation for good; what is owed stays owed. Raises ``Conflict`` in another state."""
-    move(supplier, SupplierState.LEFT, actor=actor, at=at, reason=reason)
+    _move(supplier, SupplierState.LEFT, actor=actor, at=at, reason=reason)
+
+
+def _move(supplier: Supplier, to: SupplierState, *, actor: str, at: datetime, reason: str) -> None:
+    """Move a supplier; its goods come to the shelves or leave them all at once."""
+    with transaction.atomic():
+        move(supplier, to, actor=actor, at=at, reason=reason)
+        marks.everything_changed()
 
 
 def add_member(*, supplier: Supplier, user: User, role: str = SupplierMember.Role.STAFF) -> SupplierMember:

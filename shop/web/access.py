@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from shop.accounts.models import User
 from shop.base.errors import DomainError
+from shop.pages.promises import asks_for_part
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -30,7 +31,7 @@ CustomerView = Callable[Concatenate[CustomerRequest, P], HttpResponse]
 
 def is_part(request: HttpRequest) -> bool:
     """Whether htmx asks for a piece of the page."""
-    return bool(getattr(request, "htmx", False))
+    return asks_for_part(request)
 
 
 def safe_next(request: HttpRequest, fallback: str) -> str:

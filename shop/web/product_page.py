@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -13,7 +12,7 @@ from django.utils.translation import ngettext
 from shop.accounts.models import Address
 from shop.accounts.queries import addresses_of
 from shop.base.money import format_yuan
-from shop.catalogue import queries as catalogue
+from shop.catalogue.listing import Wish, products_on_sale
 from shop.catalogue.models import Product
 from shop.freight import queries as freight
 from shop.freight.queries import Parcel, ParcelItem
@@ -42,9 +41,13 @@ def more_url(request: HttpRequest, position: str) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
-def list_context(request: HttpRequest, rows: QuerySet[Product]) -> dict[str, Any]:
-    """Return the cards of one stretch of products and where the next one is."""
-    found, position = shelf.stretch(rows, request.GET.get("after", ""))
+def list_context(request: HttpRequest, wish: Wish) -> dict[str, Any]:
+    """Return the cards of one stretch of products, newest first, and where the next one is. One statement."""
+    after = request.GET.get("after", "")
+    place = [int(after)] if after.isascii() and after.isdigit() and len(after) < 19 else None
+    found = products_on_sale(wish, place=place, limit=shelf.PAGE_SIZE + 1)
+    position = str(found[shelf.PAGE_SIZE - 1].pk) if len(found) > shelf.PAGE_SIZE else ""
+    found = found[: shelf.PAGE_SIZE]
     return {
         "items": shelf.cards(found),
         "more_url": more_url(request, position),
@@ -53,7 +56,10 @@ def list_context(request: HttpRequest, rows: QuerySet[Product]) -> dict[str, Any
 
 
 def product_context(request: HttpRequest, product: Product, choice: shelf.Choice, page_url: str) -> dict[str, Any]:
-    """Return what a product page shows, or only the buying part when htmx asks for it."""
+    """Return what a product page shows to everybody, or only the buying part when htmx asks for it.
+
+    ``page_url`` is the page's own address; below it, at ``delivery/``, is what delivery to the reader costs.
+    """
     context: dict[str, Any] = {
         "product": product,
         "choice": choice,
@@ -63,19 +69,19 @@ def product_context(request: HttpRequest, product: Product, choice: shelf.Choice
     if is_part(request):
         return context
     pictures = shelf.pictures_of(product)
-    address = addresses_of(request.user).first() if request.user.is_authenticated else None
-    others = catalogue.on_sale_products().filter(category_id=product.category_id).exclude(pk=product.pk)
+    others = products_on_sale(Wish(category_id=product.category_id, but_id=product.pk), limit=OTHERS)
     return context | {
         "section": "categories",
         "trail": shelf.trail_of(product.category),
         "pictures": pictures,
+        "delivery_url": f"{page_url}delivery/",
         "canonical": request.build_absolute_uri(reverse("product", args=[product.number])),
         "share_picture": request.build_absolute_uri(pictures[0].url) if pictures else "",
         "structured": _structured(request, product, choice, [picture.url for picture in pictures]),
-        "freight_hint": freight_hint(product, choice, address),
+        "freight_hint": freight_hint(product, choice, None),
         "return_hint": return_hint(product.category.return_days),
         "supplier_facts": _("Checked by Linjia, sends from its own stock"),
-        "others": shelf.cards(list(others.order_by("-pk")[:OTHERS])),
+        "others": shelf.cards(others),
     }
 
 
@@ -99,6 +105,12 @@ def _structured(request: HttpRequest, product: Product, choice: shelf.Choice, pi
     return data_block(
         [facts, trail_facts([(_("Categories"), whole(reverse("categories"))), *trail, (product.title, url)])]
     )
+
+
+def delivery_context(request: HttpRequest, product: Product, choice: shelf.Choice) -> dict[str, Any]:
+    """Return what delivery of the chosen SKU to the reader's own address costs."""
+    address = addresses_of(request.user).first() if request.user.is_authenticated else None
+    return {"freight_hint": freight_hint(product, choice, address)}
 
 
 def return_hint(days: int | None) -> str:

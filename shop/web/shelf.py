@@ -5,10 +5,10 @@ A store's page (one floor up) shows the same goods with its own words and prices
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.core.files.storage import default_storage
-from django.db.models import F, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils.translation import get_language
 
@@ -16,8 +16,6 @@ from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.queries import CategoryNode
 from shop.media.rules import Photo, small_name
-from shop.pricing.models import SkuPrice
-from shop.stock import queries as stock
 
 M = TypeVar("M", bound=Model)
 
@@ -91,6 +89,14 @@ def picture_of(image: ProductImage | None) -> Photo:
     return Photo(image.file.url, stored_picture(image.file.name), image.width, image.height, image.alt)
 
 
+def photo_of(facts: Mapping[str, Any] | None) -> Photo:
+    """Return a picture by the facts of ``Product.cover``."""
+    if not facts:
+        return NO_PICTURE
+    url, small = default_storage.url(facts["file"]), stored_picture(facts["file"])
+    return Photo(url, small, facts["width"], facts["height"], facts["alt"])
+
+
 def stored_picture(name: str | None) -> str:
     """Return the address of the small rendition of a stored picture, "" for none."""
     return default_storage.url(small_name(name)) if name else ""
@@ -107,19 +113,6 @@ def first_pictures(product_ids: Sequence[int]) -> dict[int, Photo]:
     return {image.product_id: picture_of(image) for image in rows}
 
 
-def _compare_prices(product_ids: Sequence[int]) -> dict[int, int]:
-    """Return the struck-through price of each product's cheapest SKU that has one, in one statement."""
-    rows = (
-        SkuPrice.objects.filter(
-            sku__product_id__in=product_ids, sku__is_active=True, compare_at_fen__gt=F("retail_fen")
-        )
-        .order_by("sku__product_id", "retail_fen")
-        .distinct("sku__product_id")
-        .values_list("sku__product_id", "retail_fen", "compare_at_fen")
-    )
-    return {product_id: compare for product_id, _retail, compare in rows if compare is not None}
-
-
 def cards(
     products: Sequence[Product],
     *,
@@ -128,22 +121,19 @@ def cards(
     reasons: Mapping[int, str] | None = None,
     prices_fen: Mapping[int, int] | None = None,
 ) -> list[Card]:
-    """Return the cards of these products in their order; two statements whatever their number.
+    """Return the cards of these products in their order; everything on them stands in the products' rows.
 
     The mappings are by product id: addresses, titles, reasons and prices that a store sets itself.
     """
-    ids = [product.pk for product in products]
-    pictures = first_pictures(ids)
-    compare = _compare_prices(ids)
     return [
         Card(
             number=product.number,
             title=(titles or {}).get(product.pk) or product.title,
             subtitle=product.subtitle,
-            picture=pictures.get(product.pk, NO_PICTURE).small,
-            picture_large=pictures.get(product.pk, NO_PICTURE).url,
+            picture=photo_of(product.cover).small,
+            picture_large=photo_of(product.cover).url,
             price_fen=(prices_fen or {}).get(product.pk, product.min_retail_fen),
-            was_fen=compare.get(product.pk),
+            was_fen=product.compare_at_fen,
             sold=product.sold_count,
             url=(urls or {}).get(product.pk) or reverse("product", args=[product.number]),
             reason=(reasons or {}).get(product.pk, ""),
@@ -181,15 +171,19 @@ def top_shelves() -> list[Shelf]:
     return [shelf(node.category, node.below) for node in catalogue.category_tree()]
 
 
-def shelves_below(code: str) -> tuple[Shelf, ...]:
-    """Return the shelves right below one. One statement."""
-    todo = top_shelves()
+def way_to(code: str) -> tuple[Category, list[Shelf]]:
+    """Return a category and the way down to it; the last step has the shelves below it.
+
+    One statement. Raises ``NotFound``.
+    """
+    todo: list[tuple[CategoryNode, list[Shelf]]] = [(node, []) for node in catalogue.category_tree()]
     while todo:
-        one = todo.pop()
-        if one.code == code:
-            return one.below
-        todo += one.below
-    return ()
+        node, above = todo.pop()
+        way = [*above, shelf(node.category, node.below)]
+        if node.category.code == code:
+            return node.category, way
+        todo += [(below, way) for below in node.below]
+    return catalogue.category_by_code(code), []
 
 
 def trail_of(category: Category) -> list[Shelf]:
@@ -201,20 +195,21 @@ def trail_of(category: Category) -> list[Shelf]:
 
 
 def pictures_of(product: Product) -> list[Photo]:
-    """Return the pictures of a product that are here, in their order."""
-    return [picture_of(image) for image in product.images.all() if image.file]
+    """Return the pictures of a product of ``product_for_sale``, in their order."""
+    facts: list[dict[str, Any]] = product.shown_pictures  # type: ignore[attr-defined]
+    return [photo_of(one) for one in facts]
 
 
 def choose(product: Product, *, wanted: str, page_url: str, own_prices_fen: Mapping[int, int] | None = None) -> Choice:
     """Return the SKU a product page stands at, and where each option leads.
 
     ``wanted`` is a SKU number from the address; an unknown or empty one gives the first SKU with
-    stock. ``own_prices_fen`` are a store's own prices by SKU id. Two statements.
+    stock. ``own_prices_fen`` are a store's own prices by SKU id. One statement.
     """
-    skus = list(product.skus.filter(is_active=True, price__isnull=False).select_related("price"))
+    skus = list(product.skus.filter(is_active=True, price__isnull=False).select_related("price", "stock"))
     if not skus:
         return Choice(None, product.min_retail_fen, None, 0)
-    left = stock.available([sku.pk for sku in skus])
+    left = {sku.pk: sku.stock.on_hand if hasattr(sku, "stock") else 0 for sku in skus}
     asked = next((sku for sku in skus if sku.number == wanted), None)
     chosen = asked or next((sku for sku in skus if left.get(sku.pk, 0) > 0), skus[0])
     prices = {sku.pk: (own_prices_fen or {}).get(sku.pk, sku.price.retail_fen) for sku in skus}

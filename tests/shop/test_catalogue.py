@@ -13,10 +13,12 @@ from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid, NotFound
 from shop.catalogue import actions, pictures, queries
 from shop.catalogue.categories import create_category, set_return_days, update_category
+from shop.catalogue.listing import Wish, products_on_sale
 from shop.catalogue.models import Category, Product, ProductImage
 from shop.catalogue.rules import SkuDraft, clean_html, index_text, query_tokens
 from shop.media.rules import small_name
 from shop.notifications.models import Notification
+from shop.pricing.actions import set_price
 from shop.states.machine import StateConflict
 from shop.suppliers import actions as suppliers
 from shop.work.sweep import run_due
@@ -231,7 +233,8 @@ def test_shelves_have_three_levels_and_lists_show_what_lies_below() -> None:
     ]
     product = pears(orchard(), on_sale=True)
     for category, found in ((food, 1), (fruit, 1), (Category.objects.get(code="home"), 0)):
-        assert queries.products_in(category).filter(pk=product.pk).count() == found
+        inside = products_on_sale(Wish(category_id=category.pk), limit=10)
+        assert [one.pk for one in inside] == [product.pk] * found
 
 
 def test_search_finds_by_words_shelf_option_and_supplier() -> None:
@@ -335,3 +338,24 @@ def test_pictures_are_ordered_counted_and_removed_with_their_files(media_folder:
         ProductImage.objects.create(product=product, source_url=f"https://x.example/{_n}")
     with pytest.raises(Conflict):
         pictures.add_picture(product=product, data=picture(40, 40), now=NOON)
+
+
+def test_a_products_row_has_what_lists_show() -> None:
+    product = pears(orchard(), sizes=("小", "大"), on_sale=True)
+    small, large = product.skus.order_by("position")
+    set_price(sku=large, supply_fen=1_000, retail_fen=3_000, compare_at_fen=4_000)
+    product.refresh_from_db()
+    assert product.compare_at_fen == 4_000
+    set_price(sku=small, supply_fen=1_000, retail_fen=2_000, compare_at_fen=2_500)
+    product.refresh_from_db()
+    assert (product.min_retail_fen, product.compare_at_fen, product.cover) == (2_000, 2_500, None)
+    first = ProductImage.objects.create(product=product, position=1, file="products/a.webp", alt="梨")
+    second = ProductImage.objects.create(product=product, position=2, file="products/b.webp")
+    product.refresh_from_db()
+    assert product.cover == {"file": "products/a.webp", "width": 800, "height": 800, "alt": "梨"}
+    first.delete()
+    product.refresh_from_db()
+    assert product.cover["file"] == "products/b.webp"
+    second.delete()
+    product.refresh_from_db()
+    assert product.cover is None

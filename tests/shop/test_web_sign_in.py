@@ -125,3 +125,22 @@ def test_forms_refuse_strangers_requests() -> None:
     refused = strict.post("/sign-in/?way=password", {"phone": SU, "password": world.PASSWORD}, **CHINESE)
     assert refused.status_code == 403
     assert "页面已过期" in refused.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ({"HTTP_ORIGIN": "http://testserver"}, 302),
+        ({"HTTP_SEC_FETCH_SITE": "same-origin"}, 302),
+        ({"HTTP_ORIGIN": "http://evil.example"}, 403),
+        ({"HTTP_ORIGIN": "null", "HTTP_SEC_FETCH_SITE": "same-origin"}, 403),
+        ({"HTTP_SEC_FETCH_SITE": "same-site"}, 403),
+        ({"HTTP_SEC_FETCH_SITE": "none"}, 403),
+        ({}, 403),
+    ],
+)
+def test_a_form_is_believed_by_where_the_browser_says_it_comes_from(word: dict[str, str], status: int) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    world.person("苏 Su")
+    form = {"phone": SU, "password": world.PASSWORD}
+    assert strict.post("/sign-in/?way=password", form, **CHINESE, **word).status_code == status

@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from shop.accounts import actions, addresses, queries
@@ -22,6 +23,7 @@ from shop.web.access import (
     is_part,
     safe_next,
     show_refusal,
+    sign_in_url,
     tell_refusal,
 )
 from shop.web.forms import AddressForm, Levels, ProfileForm, levels_of, read_levels
@@ -42,6 +44,14 @@ def me(request: CustomerRequest) -> HttpResponse:
             "unread": notification_queries.unread_count(request.user),
         },
     )
+
+
+@require_safe
+@cache_control(private=True, no_store=True)
+def account_links(request: HttpRequest) -> HttpResponse:
+    """A piece of every page: the way to one's own things, or to the door and back here."""
+    place = "" if request.user.is_authenticated else sign_in_url(request)
+    return render(request, "storefront/parts/account_links.html", {"sign_in_url": place})
 
 
 @require_safe

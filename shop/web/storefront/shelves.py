@@ -1,27 +1,40 @@
 """Home, categories, search, product."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from shop.catalogue import queries as catalogue
-from shop.catalogue.models import Product
+from shop.catalogue.listing import Wish
+from shop.catalogue.rules import query_tokens
+from shop.pages import marks
+from shop.pages.promises import same_for_all
 from shop.web import shelf
 from shop.web.access import is_part
-from shop.web.product_page import list_context, product_context
+from shop.web.product_page import delivery_context, list_context, product_context
 from shop.web.structured import data_block, shop_facts
 
 QUERY_LENGTH_MAX = 60
 
 
+def _goods(_address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.GOODS,)
+
+
+def _one_product(address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.product_mark(address["number"]),)
+
+
+@same_for_all("after", shows=_goods)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The front page: something new, the categories, what neighbours chose."""
-    context = list_context(request, catalogue.on_sale_products())
+    context = list_context(request, Wish())
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
     items: Sequence[shelf.Card] = context["items"]
@@ -41,6 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "storefront/home.html", context)
 
 
+@same_for_all(shows=_goods)
 @require_safe
 def categories(request: HttpRequest) -> HttpResponse:
     """All categories, two levels."""
@@ -51,31 +65,30 @@ def categories(request: HttpRequest) -> HttpResponse:
     )
 
 
+@same_for_all("after", shows=_goods)
 @require_safe
 def category(request: HttpRequest, code: str) -> HttpResponse:
     """The goods of one category and everything below it."""
-    chosen = catalogue.category_by_code(code)
-    rows = catalogue.products_in(chosen)
-    context = list_context(request, rows)
+    chosen, trail = shelf.way_to(code)
+    context = list_context(request, Wish(category_id=chosen.pk))
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
-    trail = shelf.trail_of(chosen)
     context |= {
         "section": "categories",
         "canonical": request.build_absolute_uri(reverse("category", args=[chosen.code])),
         "heading": trail[-1].label,
         "trail": trail,
-        "below": shelf.shelves_below(chosen.code),
+        "below": trail[-1].below,
     }
     return render(request, "storefront/products.html", context)
 
 
+@same_for_all("q", "after", shows=_goods)
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """What matches a few words."""
     query = " ".join(request.GET.get("q", "").split())[:QUERY_LENGTH_MAX]
-    rows = catalogue.search_products(query) if query else Product.objects.none()
-    context = list_context(request, rows)
+    context = list_context(request, Wish(tokens=tuple(query_tokens(query))))
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
     context |= {
@@ -86,6 +99,7 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, "storefront/products.html", context)
 
 
+@same_for_all("sku", shows=_one_product)
 @require_safe
 def product(request: HttpRequest, number: str) -> HttpResponse:
     """One product: pictures, options, price, delivery, who supplies it."""
@@ -96,3 +110,13 @@ def product(request: HttpRequest, number: str) -> HttpResponse:
     if is_part(request):
         return render(request, "storefront/parts/buy_box.html", context)
     return render(request, "storefront/product.html", context)
+
+
+@require_safe
+@cache_control(private=True, no_store=True)
+def delivery(request: HttpRequest, number: str) -> HttpResponse:
+    """What delivery to the reader's own address costs; a piece of a product page."""
+    item = catalogue.product_for_sale(number)
+    page_url = reverse("product", args=[item.number])
+    choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url)
+    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice))

@@ -1,5 +1,6 @@
 """Small pieces of markup: icons, prices, fields, page addresses. ``{% load ui %}``."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,13 +8,14 @@ from django import template
 from django.forms import BoundField, CheckboxInput, FileInput, RadioSelect, Select, Textarea
 from django.forms.widgets import Input
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from shop.base.money import format_yuan
-from shop.web.shelf import stored_picture
+from shop.web.shelf import Card, stored_picture
 
 register = template.Library()
 
@@ -52,6 +54,17 @@ def price(amount_fen: int | None, css: str = "text-base") -> SafeString:
         return SafeString("")
     whole, fen = format_yuan(amount_fen).split(".")
     return format_html('<span class="price {}">{}<small>.{}</small></span>', css, whole, fen)
+
+
+@register.simple_tag
+def product_card(item: Card, *, eager: bool = False) -> SafeString:
+    """Return a product's card. The same facts in the same language give the same markup, so it is drawn once."""
+    return _card(item, eager, get_language() or "")
+
+
+@lru_cache(maxsize=2_000)
+def _card(item: Card, eager: bool, _language: str) -> SafeString:
+    return render_to_string("components/product_card.html", {"item": item, "eager": eager})
 
 
 @register.filter
