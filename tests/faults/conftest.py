@@ -47,7 +47,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def town_of_session(stack: Stack) -> Town:
-    return Town(stack)
+    return Town(stack, is_thorough=IS_FULL)
 
 
 @pytest.fixture

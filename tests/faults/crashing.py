@@ -24,9 +24,10 @@ from django.utils.module_loading import import_string
 CRASHES = os.environ.get("LINJIA_FAULT_CRASHES", "")
 # In the short form: after how many seconds a dead worker's rows, and transfers nobody knows, are taken up again.
 LEASE_SECONDS = int(os.environ.get("LINJIA_FAULT_LEASE_SECONDS", "0"))
-# Where each path begins. The first three commit after the function returned: their answer is recorded with them.
+# An order is placed by one statement, which is its own transaction.
+STATEMENTS = {"place": "orders.checkout.place._write"}
+# Where each path begins. The first two commit after the function returned: their answer is recorded with them.
 PATHS = {
-    "place": "orders.api.orders.place_order",
     "cancel": "orders.api.orders.cancel_order",
     "withdraw": "distributors.payouts.actions.request",
     "pay": "orders.api.payments.start_payment",
@@ -37,7 +38,7 @@ PATHS = {
     "settle_suppliers": "orders.settlements.actions.settle_due",
     "pay_statement": "orders.settlements.statements.pay_statement",
 }
-ENDS_LATER = ("place", "cancel", "withdraw")
+ENDS_LATER = ("cancel", "withdraw")
 COMMITS = {"pay": 2, "refund_send": 2, "withdrawal_send": 2}
 CALLS = ("pay", "refund_send", "withdrawal_send")
 GATEWAY = "shop.gateways.wechat_pay.WechatPay"
@@ -46,7 +47,7 @@ GATEWAY = "shop.gateways.wechat_pay.WechatPay"
 def all_steps() -> list[str]:
     """Every step there is."""
     steps = []
-    for path in PATHS:
+    for path in (*STATEMENTS, *PATHS):
         numbers = range(1, COMMITS.get(path, 1) + 1)
         steps += [f"{path}.{when}_commit{number}" for number in numbers for when in ("before", "after")]
         if path in CALLS:
@@ -80,6 +81,8 @@ class Crashing(AppConfig):
             return
         for path, place in PATHS.items():
             _wrap(place, functools.partial(_walk, path))
+        for path, place in STATEMENTS.items():
+            _wrap(place, functools.partial(_state, path))
         for deed in ("collect", "refund", "transfer"):
             _wrap(f"{GATEWAY}.{deed}", _call)
         BaseDatabaseWrapper._commit = _committing(BaseDatabaseWrapper._commit)
@@ -109,6 +112,17 @@ def _walk(path: str, plain: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     finally:
         if path not in ENDS_LATER:
             _leave()
+
+
+def _state(path: str, plain: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    _where.path = path
+    try:
+        _reach("before_commit1")
+        answer = plain(*args, **kwargs)
+        _reach("after_commit1")
+        return answer
+    finally:
+        _leave()
 
 
 def _call(plain: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

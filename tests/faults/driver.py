@@ -120,9 +120,9 @@ class Client:
 class Town:
     """Customers, store owners, and what may be done by them at any moment."""
 
-    def __init__(self, stack: Stack, *, customers: int = 4, owners: int = 2) -> None:
+    def __init__(self, stack: Stack, *, is_thorough: bool, customers: int = 4, owners: int = 2) -> None:
         began = time.monotonic()
-        self.stack, self.record = stack, Record()
+        self.stack, self.record, self.is_thorough = stack, Record(), is_thorough
         self.customers = [Client(stack, self.record, f"buyer{n}", f"1370000{n:04d}") for n in range(customers)]
         self.owners = [Client(stack, self.record, f"owner{n}", f"1360000{n:04d}") for n in range(owners)]
         told = stack.hands(
@@ -194,7 +194,11 @@ class Town:
         assert waited is not None, f"order {order} was paid at the gateway and is not here"
         hands("ship", order=order)
         for part in who.ask("GET", f"orders/{order}/")["supplier_orders"]:
-            who.ask("POST", f"orders/{order}/parts/{part['number']}/receive/")
+            try:
+                who.ask("POST", f"orders/{order}/parts/{part['number']}/receive/")
+            except Refused:
+                # The answer of an earlier try was lost: it has been received, or more than that.
+                assert hands("state_of", kind="part", number=part["number"]) in ("received", "completed")
 
         def is_complete() -> bool:
             return bool(hands("state_of", kind="order", number=order) == "completed")
@@ -258,7 +262,7 @@ class Town:
                 with contextlib.suppress(SandboxError):
                     self.stack.control.confirm_transfer(number)
             still = [number for number in left["payments"] if number in self.record.paid]
-            return not (left["due"] or still or left["refunds"] or left["withdrawals"] or left["waiting"])
+            return not (still or left["refunds"] or left["withdrawals"] or left["waiting"])
 
         end = within(END_SECONDS, is_over, 0.3)
         assert end is not None, f"unknown after {END_SECONDS} s: {hands('unfinished')}"
@@ -314,8 +318,12 @@ class Town:
         assert paid is not None, f"withdrawal {number} is not paid"
 
     def recover(self) -> float:
-        """The common ending of every fault: settled, verified, alive; the seconds until it was settled."""
+        """The common ending of every fault: settled, verified, and alive; the seconds until it was settled.
+
+        The short form walks the whole way from order to payout after some faults only.
+        """
         seconds = self.settle()
         self.verify()
-        self.prove_alive()
+        if self.is_thorough:
+            self.prove_alive()
         return seconds

@@ -39,6 +39,8 @@ from tests import world
 from tests.orders import trade
 
 PIECES = 1_000_000
+# The clock calls every ten seconds; what has been due for longer than a call and its work is late.
+LATE = timedelta(seconds=15)
 # Tea and peaches are final here, so that they settle at once; porcelain may be sent back.
 RETURN_DAYS = 7
 
@@ -143,7 +145,7 @@ def pay_statement(*, number: str) -> str:
 def unfinished() -> dict[str, list[str]]:
     """Work that is late, and money whose way is not known to the end."""
     now = database_now()
-    late = Due.objects.filter(state=DueState.OPEN, due_at__lte=now - timedelta(seconds=1))
+    late = Due.objects.filter(state=DueState.OPEN, due_at__lte=now - LATE)
     return {
         "due": [f"{row.what} {row.subject} {row.last_error}" for row in late],
         "payments": list(Payment.objects.filter(state="started").values_list("number", flat=True)),

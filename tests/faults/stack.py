@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,16 +69,21 @@ class Hands:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, do: str, **facts: Any) -> Any:
         """Have something done; raises HandsFailed with what went wrong, also when the process died of it."""
+        with self._one_at_a_time:
+            return self._ask(do, facts)
+
+    def _ask(self, do: str, facts: dict[str, Any]) -> Any:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.hands"], cwd=PROJECT, env=self._environment,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             )  # fmt: skip
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **facts}) + "\n")
+        self._process.stdin.write(json.dumps({"do": do} | facts) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.faults.conftest import IS_FULL
 from tests.faults.driver import Town
 from tests.faults.stack import PROJECT, Stack, free_port, within
 
 DAY_SECONDS = 24 * 3600
 RETURN_DAYS = 7  # of porcelain, see hands.py
-SKEWS = ("+8d", "-8d")
+BOTH = ("+8d", "-8d")
+# What tempts most: goods that seem received long ago, and a worker for whom everything is due.
+WEB_SKEWS = BOTH if IS_FULL else ("-8d",)
+WORKER_SKEWS = BOTH if IS_FULL else ("+8d",)
 
 LIBRARIES = [
     Path(folder) / "faketime" / "libfaketimeMT.so.1"
@@ -66,7 +70,7 @@ def skewed_web(stack: Stack, skew: str) -> Iterator[str]:
         web.wait(timeout=20)
 
 
-@pytest.mark.parametrize("skew", SKEWS)
+@pytest.mark.parametrize("skew", WEB_SKEWS)
 def test_a_web_with_a_wrong_clock_settles_nothing_early(stack: Stack, town: Town, skew: str) -> None:
     """Goods are received over it: their return window is the database's seven days, and it says that it is wrong."""
     who, hands = town.customers[0], stack.hands
@@ -93,7 +97,7 @@ def test_a_web_with_a_wrong_clock_settles_nothing_early(stack: Stack, town: Town
     assert set(due["commissions"]) | set(due["earnings"]) == {"frozen"}
 
 
-@pytest.mark.parametrize("skew", SKEWS)
+@pytest.mark.parametrize("skew", WORKER_SKEWS)
 def test_a_worker_with_a_wrong_clock_settles_nothing_early(stack: Stack, town: Town, skew: str) -> None:
     """It does all due work there is, eight days early or late by its own clock."""
     who, hands = town.customers[0], stack.hands

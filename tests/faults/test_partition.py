@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.faults.conftest import IS_FULL
 from tests.faults.driver import Client, Town
 from tests.faults.proxy import ANSWERS, QUESTIONS, Gate
 from tests.faults.stack import Stack, within
@@ -25,6 +26,10 @@ HARMS = {
     "swallows questions": lambda gate: gate.swallow(QUESTIONS),
     "swallows both": lambda gate: gate.swallow(),
 }
+
+
+# In CI the two that differ most; the others in the full form.
+PLAYED = list(HARMS) if IS_FULL else ["cut", "swallows answers"]
 
 
 def threads(stack: Stack) -> int:
@@ -48,7 +53,7 @@ def ask_all(town: Town, rounds: int = 2) -> list[tuple[int, float, str]]:
         return [each for told in pool.map(ask, town.customers) for each in told]
 
 
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("harm", PLAYED)
 def test_the_road_to_the_database(stack: Stack, town: Town, harm: str) -> None:
     before = threads(stack)
     HARMS[harm](stack.database_gate)
@@ -69,7 +74,7 @@ def test_the_road_to_the_database(stack: Stack, town: Town, harm: str) -> None:
     town.settle()
 
 
-@pytest.mark.parametrize("harm", [name for name in HARMS if name != "cut"])
+@pytest.mark.parametrize("harm", [name for name in PLAYED if name != "cut"])
 def test_the_road_to_redis(stack: Stack, town: Town, harm: str) -> None:
     """Nothing but speed is lost; the cut is played in test_valkey."""
     moment = time.monotonic()
@@ -84,7 +89,7 @@ def test_the_road_to_redis(stack: Stack, town: Town, harm: str) -> None:
     assert order in {row[0] for row in stack.hands("books")["refunds"]}
 
 
-@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("harm", PLAYED)
 def test_the_road_to_the_gateway(stack: Stack, town: Town, harm: str) -> None:
     """Paying says that nobody can tell; the same key finds the same payment once the road is open."""
     who = town.customers[0]
@@ -96,7 +101,7 @@ def test_the_road_to_the_gateway(stack: Stack, town: Town, harm: str) -> None:
     seconds = time.monotonic() - began
     assert answer is not None and seconds < ANSWER_SECONDS_MAX, f"{seconds:.1f} s"
     if harm != "slow":
-        assert (answer.status_code, answer.json()["code"]) == (503, "gateway_unknown")
+        assert (answer.status_code, answer.json()["code"]) == (409, "payment_unknown")
     assert who.send("GET", "me/", None, {}).status_code == 200
     stack.gateway_gate.heal()
 
@@ -114,3 +119,4 @@ def test_the_road_to_the_gateway(stack: Stack, town: Town, harm: str) -> None:
 
 def test_everything_holds_after_the_partitions(town: Town) -> None:
     town.recover()
+    town.prove_alive()

@@ -46,8 +46,7 @@ def test_the_whole_server_is_killed_and_nobody_restarts_the_web(stack: Stack, to
         tries = town.record.since(moment)
         assert (slow(tries), badly_told(tries)) == ([], [])
         print(f"settled after {town.settle():.1f} s")
-    town.verify()
-    town.prove_alive()
+    town.recover()
     assert stack.web_workers() == workers
 
 

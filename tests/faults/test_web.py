@@ -23,7 +23,7 @@ SHORT = (
 
 def test_web_workers_are_killed_at_any_moment(stack: Stack, town: Town, chance: Random) -> None:
     with town.busy(chance, pause=0.2):
-        for _round in range(times(4, 200)):
+        for _round in range(times(2, 200)):
             assert within(BACK_SECONDS_MAX, lambda: len(stack.web_workers()) >= WEB_WORKERS) is not None
             time.sleep(chance.uniform(0.005, 0.5))
             stack.kill(chance.choice(stack.web_workers()))

@@ -29,6 +29,7 @@ def test_workers_and_clock_are_killed(stack: Stack, town: Town, chance: Random) 
     for part in ("parent", "children", "beat"):
         assert within(BACK_SECONDS_MAX, lambda: stack.celery(part)) is not None  # noqa: B023
     print(f"settled after {town.recover():.1f} s")
+    town.prove_alive()
 
 
 def test_poison_is_parked_and_the_others_go_on(stack: Stack, town: Town) -> None:
@@ -63,3 +64,4 @@ def test_poison_is_parked_and_the_others_go_on(stack: Stack, town: Town) -> None
     hands("forget_poison")
     # Everybody still hears the bell.
     town.recover()
+    town.prove_alive()
