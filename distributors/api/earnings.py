@@ -28,6 +28,7 @@ from shop.api.throttles import limited
 from shop.base.errors import NotFound
 from shop.ledger import chart
 from shop.ledger.queries import balances_fen, statement
+from shop.privacy.rules import mask_tail
 
 BOOKS = ("available", "frozen", "paying", "debt")
 FEN_MAX = 10**12
@@ -86,17 +87,28 @@ class WithdrawInput(serializers.Serializer[None]):
 
 class PayoutAccountInput(serializers.Serializer[None]):
     real_name = serializers.CharField(max_length=40)
+    identity_number = serializers.CharField(
+        max_length=24,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Of your identity card, for tax reports; left out, what is known stays.",
+    )
 
 
 class PayoutAccountOutput(serializers.Serializer[PayoutAccount]):
     channel = serializers.CharField()
     channel_label = serializers.CharField(source="get_channel_display")
     real_name = serializers.SerializerMethodField(help_text="Masked.")
+    identity_number = serializers.SerializerMethodField(help_text="Masked; empty when it is not known.")
     changed_at = serializers.DateTimeField()
     cooling_until = serializers.DateTimeField(allow_null=True, help_text="After a change: no withdrawal before then.")
 
     def get_real_name(self, row: PayoutAccount) -> str:
         return mask_name(row.real_name)
+
+    def get_identity_number(self, row: PayoutAccount) -> str:
+        return mask_tail(row.distributor.identity_number)
 
 
 class WithdrawalOutput(serializers.ModelSerializer[Withdrawal]):
@@ -206,7 +218,7 @@ def payout_account(request: Request) -> Response:
     if request.method == "PUT":
         form = PayoutAccountInput(data=request.data)
         form.is_valid(raise_exception=True)
-        row = payouts.save_payout_account(store=store, real_name=form.validated_data["real_name"], now=timezone.now())
+        row = payouts.save_payout_account(store=store, now=timezone.now(), **form.validated_data)
         return Response(PayoutAccountOutput(row).data)
     found = payout_account_of(store)
     if found is None:

@@ -31,6 +31,7 @@ from shop.ledger import chart
 from shop.ledger.actions import InsufficientFunds
 from shop.ledger.queries import balance_fen
 from shop.notifications.actions import notify
+from shop.privacy.rules import clean_identity
 from shop.states.machine import move
 from shop.work.actions import remember
 
@@ -71,14 +72,17 @@ class NoPayoutAccount(Conflict):
     code = "no_payout_account"
 
 
-def save_payout_account(*, store: Store, real_name: str, now: datetime) -> PayoutAccount:
+def save_payout_account(*, store: Store, real_name: str, identity_number: str = "", now: datetime) -> PayoutAccount:
     """Set where a store's owner is paid: her own WeChat, under her real name.
 
     The openid is the one WeChat proved at her sign-in; no request can name another. A change starts a
-    cooling-off time, the first account none; saving the same again changes nothing. Raises ``Invalid``
-    (``real_name``) also when it is not the name the distributor is known by, ``Conflict`` without WeChat.
+    cooling-off time, the first account none; saving the same again changes nothing. ``identity_number``
+    is that of her identity card, which tax reports ask for; left out, what is known stays. Raises ``Invalid``
+    (``real_name``, ``identity_number``) also when it is not what the distributor is known by, ``Conflict`` without
+    WeChat and for the identity or WeChat of another distributor.
     """
     name = checked_text(real_name, field="real_name", longest=NAME_LENGTH_MAX, shortest=2)
+    identity = _checked_identity(identity_number)
     openid = openid_of(store.distributor.user, settings.LINJIA_WECHAT_APP_ID)
     if openid is None:
         raise Conflict(_("Sign in with WeChat first: that is where you are paid."), code="no_wechat_identity")
@@ -90,11 +94,38 @@ def save_payout_account(*, store: Store, real_name: str, now: datetime) -> Payou
                     _("This is not the name you are known by. Write to us to correct it."),
                     field="real_name",
                 )
-            if not distributor.real_name:
-                Distributor.objects.filter(pk=distributor.pk).update(real_name=name)
+            _note_person(distributor, name, identity)
             return _save_account(distributor, openid, name, now=now)
-    except IntegrityError:
+    except IntegrityError as error:
+        if "identity_key" in str(error):
+            raise _identity_taken() from None
         raise Conflict(_("Another distributor is paid to this WeChat account."), code="payee_taken") from None
+
+
+def _checked_identity(text: str) -> str:
+    identity = clean_identity(text) if text.strip() else ""
+    if identity is None:
+        raise Invalid(_("This is no number of an identity card. Check its 18 characters."), field="identity_number")
+    return identity
+
+
+def _note_person(distributor: Distributor, name: str, identity: str) -> None:
+    """Write down who she is, once; afterwards only staff correct it."""
+    known = distributor.identity_number
+    if identity and known and identity != known:
+        raise Invalid(_("This is not the number you are known by. Write to us to correct it."), field="identity_number")
+    others = Distributor.objects.exclude(pk=distributor.pk)
+    if identity and not known and others.filter(identity_number=identity).exists():
+        raise _identity_taken()
+    if not distributor.real_name or identity != known:
+        distributor.real_name, distributor.identity_number = name, identity or known
+        distributor.save(update_fields=["real_name", "identity_number", "identity_key"])
+
+
+def _identity_taken() -> Conflict:
+    return Conflict(
+        _("This person has a store already. One person, one store."), field="identity_number", code="identity_taken"
+    )
 
 
 def _save_account(distributor: Distributor, openid: str, name: str, *, now: datetime) -> PayoutAccount:

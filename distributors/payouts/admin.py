@@ -16,6 +16,7 @@ from shop.accounts.rules import mask_name
 from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, ReasonForm, staff_actor, yuan
 from shop.base.errors import Conflict
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
+from shop.privacy.admin import showing
 
 AMOUNT = yuan("amount_fen", _("amount"))
 TAX = yuan("tax_fen", _("tax withheld"))
@@ -111,7 +112,7 @@ class WithdrawalAdmin(ReadOnly, Acting, ModelAdmin):
 
 
 @admin.register(PayoutAccount)
-class PayoutAccountAdmin(ReadOnly, ModelAdmin):
+class PayoutAccountAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = ("store_name", "channel", "payee", "masked_openid", "changed_at", "cooling_until")
     list_filter = ("channel",)
     search_fields = ("distributor__store__name", "distributor__store__code")
@@ -120,6 +121,12 @@ class PayoutAccountAdmin(ReadOnly, ModelAdmin):
     show_full_result_count = False
     fields = ("store_name", "channel", "payee", "masked_openid", "changed_at", "cooling_until")
     readonly_fields = fields
+    acts = (
+        showing(
+            {_("Real name"): lambda row: row.real_name, _("openid"): lambda row: row.openid},
+            subject=lambda row: f"payout_account:{row.distributor.number}",
+        ),
+    )
 
     @admin.display(description=_("store"), ordering="distributor__store__name")
     def store_name(self, row: PayoutAccount) -> str:

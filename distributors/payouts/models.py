@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from distributors.payouts.states import WITHDRAWAL, WithdrawalState
 from distributors.stores.models import Distributor, Store
 from shop.base.numbers import new_number
+from shop.privacy.fields import SealedField
 
 
 def new_withdrawal_number() -> str:
@@ -24,7 +25,7 @@ class PayoutAccount(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.WECHAT)
     openid = models.CharField(_("openid"), max_length=64)
-    real_name = models.CharField(_("real name"), max_length=40)
+    real_name = SealedField(_("real name"), max_length=40)
     changed_at = models.DateTimeField(_("changed at"))
     # No withdrawal before then; empty for the first account.
     cooling_until = models.DateTimeField(_("cooling off until"), null=True, blank=True)
@@ -50,7 +51,7 @@ class Withdrawal(models.Model):
     state = models.CharField(_("state"), max_length=16, choices=WithdrawalState, default=WithdrawalState.REQUESTED)
     # The payee as it was when asked; later changes of the payout account do not reach it.
     openid = models.CharField(max_length=64)
-    real_name = models.CharField(_("real name"), max_length=40)
+    real_name = SealedField(_("real name"), max_length=40)
     gateway = models.CharField(_("gateway"), max_length=16)
     requested_at = models.DateTimeField(_("requested at"))
     reviewed_by = models.CharField(_("reviewed by"), max_length=64, blank=True)

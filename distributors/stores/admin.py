@@ -11,7 +11,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from distributors.stores import actions
 from distributors.stores.models import Distributor, Listing, ListingPrice, Store
 from distributors.stores.states import DistributorState
+from shop.accounts.rules import mask_name
 from shop.base.backoffice import Act, Acting, ReadOnly, ReasonForm, staff_actor, yuan
+from shop.privacy.admin import showing
+from shop.privacy.rules import mask_tail
 
 
 def _approve(request: HttpRequest, row: Distributor, data: dict[str, Any]) -> None:
@@ -48,7 +51,8 @@ MAY_CHANGE = "stores.change_distributor"
 class DistributorAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = ("store_name", "person", "state", "grade", "applied_at", "approved_at")
     list_filter = ("state", "grade")
-    search_fields = ("number", "store__name", "store__code", "user__name", "user__phone", "real_name")
+    search_fields = ("number", "store__name", "store__code", "user__name", "user__phone__exact")
+    search_help_text = _("Number, name, code of the store, or the whole phone")
     list_select_related = ("store", "user")
     ordering = ("-pk",)
     show_full_result_count = False
@@ -57,7 +61,8 @@ class DistributorAdmin(ReadOnly, Acting, ModelAdmin):
         "number",
         "state",
         "person",
-        "real_name",
+        "masked_name",
+        "masked_identity",
         "grade",
         "introduction",
         "referrer_code",
@@ -67,6 +72,14 @@ class DistributorAdmin(ReadOnly, Acting, ModelAdmin):
     )
     readonly_fields = fields
     acts = (
+        showing(
+            {
+                _("Real name"): lambda row: row.real_name,
+                _("Identity card number"): lambda row: row.identity_number,
+                _("Phone"): lambda row: row.user.phone,
+            },
+            subject=lambda row: f"distributor:{row.number}",
+        ),
         Act(
             "approve",
             _("Approve"),
@@ -120,6 +133,14 @@ class DistributorAdmin(ReadOnly, Acting, ModelAdmin):
     @admin.display(description=_("person"))
     def person(self, row: Distributor) -> str:
         return f"{row.user} {row.user.masked_phone}"
+
+    @admin.display(description=_("real name"))
+    def masked_name(self, row: Distributor) -> str:
+        return mask_name(row.real_name)
+
+    @admin.display(description=_("identity card number"))
+    def masked_identity(self, row: Distributor) -> str:
+        return mask_tail(row.identity_number)
 
 
 class ListingInline(ReadOnly, TabularInline):

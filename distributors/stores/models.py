@@ -10,6 +10,7 @@ from distributors.stores.states import DISTRIBUTOR, DistributorState
 from shop.base.numbers import new_number, new_token
 from shop.catalogue.models import Product, Sku
 from shop.media.models import Picture
+from shop.privacy.fields import LookupField, SealedField
 
 
 def new_distributor_number() -> str:
@@ -32,7 +33,10 @@ class Distributor(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=DistributorState, default=DistributorState.APPLIED)
     # Grade depends on one's own settled sales only, never on recruits or their sales.
     grade = models.CharField(_("grade"), max_length=16, default="standard")
-    real_name = models.CharField(_("real name"), max_length=40, blank=True)
+    real_name = SealedField(_("real name"), max_length=40, blank=True)
+    # Of her identity card: one person is one distributor. Asked for when she says where she is paid.
+    identity_number = SealedField(_("identity card number"), max_length=18, lookup="identity_key", blank=True)
+    identity_key = LookupField(of="identity_number", unique=True)
     introduction = models.CharField(_("introduction"), max_length=300, blank=True)
     # The code of the store that invited her; the referral itself is bound from it once.
     referrer_code = models.CharField(_("invited by"), max_length=24, blank=True)
@@ -45,7 +49,7 @@ class Distributor(models.Model):
         verbose_name_plural = _("distributors")
 
     def __str__(self) -> str:
-        return self.real_name or str(self.user)
+        return str(self.user)
 
 
 class Store(models.Model):

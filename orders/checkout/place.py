@@ -26,7 +26,7 @@ from shop.base.errors import Conflict, Invalid
 from shop.base.locks import retry_on_contention
 from shop.base.money import format_yuan
 from shop.stock.actions import OutOfStock, out_of_stock
-from shop.work.idempotency import Once, StillRunning, answered, replay
+from shop.work.idempotency import Once, StillRunning, answered, kept_form, replay
 
 CREATED = 201
 NOTE_LENGTH_MAX = 200
@@ -159,7 +159,7 @@ def _write(checkout: Checkout, placed: Placed, rows: OrderRows, once: Once | Non
         once.key if once else "",
         once.asked if once else "",
         CREATED,
-        orjson.dumps(body).decode() if once else None,
+        orjson.dumps(kept_form(body)).decode() if once else None,
     ]
     # By itself it is a transaction of its own; inside another one it must leave that one usable.
     own = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()

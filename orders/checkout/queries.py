@@ -23,7 +23,8 @@ from shop.freight.queries import PriceLists, price_lists_from
 from shop.work.idempotency import Once
 
 _FACTS = "SELECT checkout_facts(%s, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
-_PHONE: Any = Address._meta.get_field("phone")
+# Read by a function of the database, so as they are stored: sealed.
+_SEALED: list[Any] = [Address._meta.get_field(name) for name in ("name", "phone", "detail")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +145,9 @@ def _facts(wish: Wish, asked: CreditQuestion, answer: dict[str, Any]) -> Facts:
 
 def _recipient(row: Sequence[str]) -> Recipient:
     name, phone, region_code, region_names, detail = row
-    # As the model would read it, whatever form the column has.
-    if hasattr(_PHONE, "from_db_value"):
-        phone = _PHONE.from_db_value(phone, None, connection)
+    name, phone, detail = (
+        field.from_db_value(text, None, connection) for field, text in zip(_SEALED, (name, phone, detail), strict=True)
+    )
     return Recipient(name, phone, region_code, region_names, detail)
 
 

@@ -21,10 +21,12 @@ from orders.lifecycle.states import OrderState
 from orders.payments import refunds
 from orders.payments.models import GatewayNotice, Payment, Refund
 from orders.payments.states import PaymentState, RefundState
+from shop.accounts.rules import mask_name, mask_phone
 from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, ReasonForm, staff_actor, yuan
 from shop.base.errors import Invalid, NotFound
 from shop.base.money import format_yuan
 from shop.ledger.queries import order_money_map
+from shop.privacy.admin import showing
 
 GOODS = yuan("goods_fen", _("goods"))
 DISCOUNT = yuan("discount_fen", _("discount"))
@@ -36,6 +38,12 @@ SUPPLIER_PART = yuan("supplier_fen", _("supplier"))
 LEVEL_1 = yuan("level1_fen", _("level 1"))
 LEVEL_2 = yuan("level2_fen", _("level 2"))
 AMOUNT = yuan("amount_fen", _("amount"))
+RECIPIENT = {
+    _("Recipient"): lambda row: row.recipient_name,
+    _("Phone"): lambda row: row.recipient_phone,
+    _("Place"): lambda row: row.region_names,
+    _("Street and house"): lambda row: row.address_detail,
+}
 
 
 class DecisionForm(ActForm):
@@ -130,7 +138,8 @@ class LineInline(ReadOnly, TabularInline):
 class OrderAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = ("number", "state", PAYABLE, "place", "placed_at", "paid_at")
     list_filter = ("state",)
-    search_fields = ("number", "supplier_orders__number")
+    search_fields = ("number", "supplier_orders__number", "user__phone__exact")
+    search_help_text = _("Number, or the whole phone of the customer")
     ordering = ("-pk",)
     show_full_result_count = False
     inlines = (PartInline, LineInline)
@@ -142,6 +151,7 @@ class OrderAdmin(ReadOnly, Acting, ModelAdmin):
         FREIGHT,
         PAYABLE,
         REFUNDED,
+        "recipient",
         "place",
         "note",
         "placed_at",
@@ -154,6 +164,7 @@ class OrderAdmin(ReadOnly, Acting, ModelAdmin):
     )
     readonly_fields = fields
     acts = (
+        showing(RECIPIENT, subject=lambda row: f"order:{row.number}", label=_("Show the recipient in full")),
         Act(
             "cancel",
             _("Cancel"),
@@ -175,6 +186,10 @@ class OrderAdmin(ReadOnly, Acting, ModelAdmin):
             permission="payments.add_refund",
         ),
     )
+
+    @admin.display(description=_("recipient"))
+    def recipient(self, row: Order) -> str:
+        return f"{mask_name(row.recipient_name)} {mask_phone(row.recipient_phone)}"
 
     @admin.display(description=_("place"))
     def place(self, row: Order) -> str:

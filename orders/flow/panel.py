@@ -17,14 +17,24 @@ from orders.lifecycle.models import OrderLine, SupplierOrder
 from orders.lifecycle.states import SupplierOrderState
 from orders.shipments.models import Shipment, ShipmentLine, TrackingEvent
 from orders.shipments.queries import left_to_ship
+from shop.accounts.rules import mask_name, mask_phone
 from shop.base.backoffice import Act, ActForm, ReasonForm, yuan
 from shop.base.money import format_yuan
-from shop.panel.rows import OwnInline, OwnRows, supplier_actor
+from shop.panel.rows import OwnInline, OwnRows, supplier_actor, supplier_person
 from shop.panel.site import supplier_site
+from shop.privacy.admin import showing
 from shop.work.sweep import database_now
 
 AMOUNT = yuan("amount_fen", _("amount"))
 SUPPLIER_PART = yuan("supplier_fen", _("your part"))
+RECIPIENT = {
+    _("Recipient"): lambda row: row.order.recipient_name,
+    _("Phone"): lambda row: row.order.recipient_phone,
+    _("Place"): lambda row: row.order.region_names,
+    _("Street and house"): lambda row: row.order.address_detail,
+}
+# Before it is sent, and while its carrier may still ask.
+NEEDS_ADDRESS = (SupplierOrderState.TO_SHIP, SupplierOrderState.SHIPPED)
 
 
 class ShipForm(ActForm):
@@ -132,7 +142,7 @@ class ShipmentInline(OwnInline):
 class OrderDesk(OwnRows):
     list_display = ("number", "state", "recipient", "place", "placed_at", "shipped_at")
     list_filter = ("state",)
-    search_fields = ("number", "order__recipient_name")
+    search_fields = ("number",)
     list_select_related = ("order",)
     ordering = ("-pk",)
     show_full_result_count = False
@@ -142,7 +152,6 @@ class OrderDesk(OwnRows):
         "recipient",
         "phone",
         "place",
-        "street",
         "note",
         "placed_at",
         "shipped_at",
@@ -153,6 +162,15 @@ class OrderDesk(OwnRows):
     readonly_fields = fields
     inlines = (LineInline, ShipmentInline)
     acts = (
+        showing(
+            RECIPIENT,
+            subject=lambda row: f"order:{row.order.number}",
+            label=_("Show the address to ship to"),
+            actor=supplier_person,
+            reason="to ship",
+            permission="",
+            offered=lambda row: row.state in NEEDS_ADDRESS,
+        ),
         Act(
             "ship",
             _("Ship a parcel"),
@@ -179,19 +197,15 @@ class OrderDesk(OwnRows):
 
     @admin.display(description=_("recipient"))
     def recipient(self, row: SupplierOrder) -> str:
-        return row.order.recipient_name
+        return mask_name(row.order.recipient_name)
 
     @admin.display(description=_("phone"))
     def phone(self, row: SupplierOrder) -> str:
-        return row.order.recipient_phone
+        return mask_phone(row.order.recipient_phone)
 
     @admin.display(description=_("place"))
     def place(self, row: SupplierOrder) -> str:
         return row.order.region_names
-
-    @admin.display(description=_("street and house"))
-    def street(self, row: SupplierOrder) -> str:
-        return row.order.address_detail
 
     @admin.display(description=_("note"))
     def note(self, row: SupplierOrder) -> str:

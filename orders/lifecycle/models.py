@@ -14,6 +14,7 @@ from orders.lifecycle.states import (
 )
 from shop.base.numbers import new_number
 from shop.catalogue.models import Product, Sku
+from shop.privacy.fields import SealedField
 from shop.suppliers.models import Supplier
 
 
@@ -39,11 +40,11 @@ class Order(models.Model):
     payable_fen = models.BigIntegerField(_("payable (fen)"))
     paid_fen = models.BigIntegerField(_("paid (fen)"), default=0)
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
-    recipient_name = models.CharField(_("recipient"), max_length=40)
-    recipient_phone = models.CharField(_("phone"), max_length=20)
+    recipient_name = SealedField(_("recipient"), max_length=40)
+    recipient_phone = SealedField(_("phone"), max_length=20)
     region_code = models.CharField(_("region"), max_length=16)
     region_names = models.CharField(_("region names"), max_length=120)
-    address_detail = models.CharField(_("street and house"), max_length=120)
+    address_detail = SealedField(_("street and house"), max_length=120)
     note = models.CharField(_("note"), max_length=200, blank=True)
     placed_at = models.DateTimeField(_("placed at"))
     expires_at = models.DateTimeField(_("expires at"))

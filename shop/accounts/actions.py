@@ -32,6 +32,7 @@ from shop.base.errors import Conflict, DomainError, Invalid, NotAllowed
 from shop.base.locks import lock_rows
 from shop.base.numbers import new_token, token_hash
 from shop.gateways.sms import sms_sender
+from shop.privacy.keys import ring
 from shop.states.models import StateChange
 
 
@@ -82,11 +83,15 @@ def register(*, phone: str, password: str, name: str = "") -> User:
     """Make an account for a phone that was proven. Raises ``Invalid`` (phone, password, name), :class:`PhoneTaken`."""
     clean = checked_phone(phone)
     _check_account(clean, password, name)
+    taken = PhoneTaken(_("This phone has an account already. Sign in instead."), field="phone")
+    # While look-up keys change, an account may still stand under the old one: the constraint alone would not see it.
+    if User.objects.filter(phone=clean).exists():
+        raise taken
     try:
         with transaction.atomic():
             return User.objects.create_user(clean, password, name=name.strip())
     except IntegrityError as error:
-        raise PhoneTaken(_("This phone has an account already. Sign in instead."), field="phone") from error
+        raise taken from error
 
 
 def _check_account(phone: str, password: str, name: str) -> None:
@@ -130,9 +135,9 @@ def send_sign_in_code(*, phone: str, now: datetime) -> None:
         # One request of a phone at a time, or two at once would both be the first of their minute.
         limits.hold(f"code:{clean}", now=now)
         _check_code_limits(clean, now)
-        SignInCode.objects.filter(phone=clean, used_at=None).update(used_at=now)
+        SignInCode.objects.filter(phone_key=_phone_key(clean), used_at=None).update(used_at=now)
         SignInCode.objects.create(
-            phone=clean,
+            phone_key=_phone_key(clean),
             code_hash=_code_hash(clean, code),
             sent_at=now,
             expires_at=now + CODE_LIFETIME,
@@ -250,7 +255,7 @@ def _user_of_wechat(app_id: str, openid: str, unionid: str, phone: str | None) -
         user = User.objects.create_user(phone)
     elif phone and user.phone is None and not User.objects.filter(phone=phone).exists():
         user.phone = phone
-        user.save(update_fields=["phone"])
+        user.save(update_fields=["phone", "phone_key"])
     if identity is None:
         WechatIdentity.objects.get_or_create(app_id=app_id, user=user, defaults={"openid": openid, "unionid": unionid})
     elif unionid and identity.unionid != unionid:
@@ -273,7 +278,7 @@ def _active(user: User) -> User:
 
 def _check_code_limits(phone: str, now: datetime) -> None:
     sent = list(
-        SignInCode.objects.filter(phone=phone, sent_at__gt=now - timedelta(days=1))
+        SignInCode.objects.filter(phone_key=_phone_key(phone), sent_at__gt=now - timedelta(days=1))
         .order_by("-sent_at")
         .values_list("sent_at", flat=True)[:CODES_PER_DAY_MAX]
     )
@@ -291,7 +296,9 @@ def _use_code(phone: str, code: str, now: datetime) -> bool:
     # A wrong try is committed too: it counts.
     with transaction.atomic():
         rows = lock_rows(
-            SignInCode.objects.filter(phone=phone, used_at=None, expires_at__gt=now, tries__lt=CODE_TRIES_MAX)
+            SignInCode.objects.filter(
+                phone_key=_phone_key(phone), used_at=None, expires_at__gt=now, tries__lt=CODE_TRIES_MAX
+            )
         )
         if not rows:
             return False
@@ -301,6 +308,10 @@ def _use_code(phone: str, code: str, now: datetime) -> bool:
         row.used_at = now if right else None
         row.save(update_fields=["tries", "used_at"])
         return right
+
+
+def _phone_key(phone: str) -> str:
+    return ring().lookup(phone, "accounts.signincode")
 
 
 def _code_hash(phone: str, code: str) -> str:

@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from shop.accounts import actions
 from shop.accounts.models import User
 from shop.base.backoffice import Act, Acting, ReadOnly, ReasonForm, staff_actor
+from shop.privacy.admin import showing
 
 
 def _close(request: HttpRequest, row: User, data: dict[str, Any]) -> None:
@@ -31,6 +32,7 @@ class UserAdmin(ReadOnly, Acting, ModelAdmin):
     fields = ("number", "name", "masked", "is_active", "is_staff", "groups", "last_login")
     readonly_fields = fields
     acts = (
+        showing({_("Phone"): lambda row: row.phone}, subject=lambda row: f"user:{row.number}"),
         Act(
             "close",
             _("Close the account"),

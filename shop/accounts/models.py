@@ -8,8 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from shop.accounts.rules import mask_phone
+from shop.accounts.rules import mask_name, mask_phone
 from shop.base.numbers import new_number
+from shop.privacy.fields import LookupField, SealedField
 
 
 def new_user_number() -> str:
@@ -36,7 +37,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     number = models.CharField(_("number"), max_length=20, unique=True, default=new_user_number, editable=False)
     # Null for a person who so far only came through WeChat.
-    phone = models.CharField(_("phone"), max_length=20, unique=True, null=True, blank=True)
+    phone = SealedField(_("phone"), max_length=20, lookup="phone_key", null=True, blank=True)
+    phone_key = LookupField(of="phone", unique=True)
     name = models.CharField(_("name"), max_length=40, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("staff"), default=False)
@@ -86,12 +88,12 @@ class Address(models.Model):
 
     number = models.CharField(max_length=20, unique=True, default=new_address_number, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="addresses")
-    name = models.CharField(_("recipient"), max_length=40)
-    phone = models.CharField(_("phone"), max_length=20)
+    name = SealedField(_("recipient"), max_length=40)
+    phone = SealedField(_("phone"), max_length=20)
     # A code, not a key: regions is a neighbour on the same row.
     region_code = models.CharField(_("region"), max_length=16)
     region_names = models.CharField(_("region names"), max_length=120)
-    detail = models.CharField(_("street and house"), max_length=120)
+    detail = SealedField(_("street and house"), max_length=120)
     is_default = models.BooleanField(_("default"), default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -109,7 +111,7 @@ class Address(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} {self.region_names} {self.detail}"
+        return f"{mask_name(self.name)} {self.region_names}"
 
 
 class AccessToken(models.Model):
@@ -139,9 +141,9 @@ class AccessToken(models.Model):
 
 
 class SignInCode(models.Model):
-    """A code sent to a phone. Single use, few tries, short life; kept only as its hash."""
+    """A code sent to a phone. Single use, few tries, short life; phone and code are kept only as hashes."""
 
-    phone = models.CharField(max_length=20)
+    phone_key = models.CharField(max_length=64)
     code_hash = models.CharField(max_length=64)
     sent_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -151,10 +153,10 @@ class SignInCode(models.Model):
     class Meta:
         verbose_name = _("sign-in code")
         verbose_name_plural = _("sign-in codes")
-        indexes = [models.Index(fields=["phone", "-sent_at"])]
+        indexes = [models.Index(fields=["phone_key", "-sent_at"])]
 
     def __str__(self) -> str:
-        return mask_phone(self.phone)
+        return self.phone_key[:8]
 
 
 class TryCount(models.Model):

@@ -61,7 +61,8 @@ class ReasonForm(ActForm):
 class Act:
     """Something a back office does to one row.
 
-    ``perform(request, row, data)`` calls one action and returns nothing; its ``DomainError`` is
+    ``perform(request, row, data)`` calls one action and returns nothing, or a list of facts (label, text) that the
+    person asked to see: they are shown once, on a page that nobody keeps. Its ``DomainError`` is
     shown on the page. ``offered(row)`` says whether the button is there at all; ``explain`` is what
     the page says first, the same for every row or made from the row.
     """
@@ -138,11 +139,13 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable w
         form = act.form(request.POST or None, request.FILES or None) if request.POST else act.form()
         if request.method == "POST" and form.is_valid():
             try:
-                act.perform(request, row, form.cleaned_data)
+                facts = act.perform(request, row, form.cleaned_data)
             except DomainError as error:
                 field = error.field if error.field in form.fields else None
                 form.add_error(field, str(error))
             else:
+                if isinstance(facts, list):
+                    return self._show(request, row, act, facts)
                 messages.success(request, _("Done: %(label)s.") % {"label": act.label})
                 return HttpResponseRedirect(back)
         context = {
@@ -159,6 +162,20 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable w
         request.current_app = self.admin_site.name
         status = 400 if form.errors else 200
         return TemplateResponse(request, self.act_template, context, status=status)
+
+    def _show(self, request: HttpRequest, row: Any, act: Act, facts: list[tuple[str, str]]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": act.label,
+            "facts": facts,
+            "row": row,
+            "back": self._change_url(row),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(
+            request, "backoffice/facts.html", context, headers={"Cache-Control": "no-store, private"}
+        )
 
     def _may(self, request: HttpRequest, row: Any, act: Act) -> bool:
         if not self.has_view_permission(request, row):

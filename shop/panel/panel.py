@@ -21,6 +21,14 @@ class ProfileForm(ActForm):
     about = forms.CharField(label=_("About"), max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 
+class BankForm(ActForm):
+    bank_name = forms.CharField(label=_("Bank and branch"), max_length=80)
+    bank_holder = forms.CharField(label=_("Account holder"), max_length=80)
+    bank_account = forms.CharField(
+        label=_("Account number"), max_length=40, widget=forms.TextInput(attrs={"inputmode": "numeric"})
+    )
+
+
 class QualificationForm(ActForm):
     kind = forms.CharField(label=_("Kind"), max_length=40)
     paper_number = forms.CharField(label=_("Number"), max_length=60)
@@ -45,6 +53,10 @@ def _change_profile(request: HttpRequest, supplier: Supplier, data: dict[str, An
     actions.update_profile(supplier=supplier, **{key: text for key, text in data.items() if text})
 
 
+def _save_bank(request: HttpRequest, supplier: Supplier, data: dict[str, Any]) -> None:
+    actions.save_bank_account(supplier=supplier, **data)
+
+
 def _add_paper(request: HttpRequest, supplier: Supplier, data: dict[str, Any]) -> None:
     actions.save_qualification(supplier=supplier, **data)
 
@@ -62,6 +74,7 @@ class ProfilePanel(OwnRows):
         "contact_phone",
         "return_address",
         "about",
+        "bank",
     )
     readonly_fields = fields
     inlines = (MemberInline, QualificationInline)
@@ -73,8 +86,21 @@ class ProfilePanel(OwnRows):
             ProfileForm,
             explain=_("Fields left empty stay as they are."),
         ),
+        Act(
+            "bank",
+            _("Set the bank account"),
+            _save_bank,
+            BankForm,
+            explain=_(
+                "Where your statements are paid. It is kept encrypted, and shown with its last four digits only."
+            ),
+        ),
         Act("paper", _("Add or renew a paper"), _add_paper, QualificationForm),
     )
+
+    @admin.display(description=_("bank account"))
+    def bank(self, row: Supplier) -> str:
+        return row.masked_bank_account
 
     def get_queryset(self, request: HttpRequest) -> Any:
         # Here the supplier itself is the row.

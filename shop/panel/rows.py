@@ -83,6 +83,12 @@ class OwnInline(_Scoped, TabularInline):
     hide_title = True
 
 
+def supplier_person(request: HttpRequest) -> str:
+    """Return the actor string of the very person of a supplier behind a request."""
+    user: Any = request.user
+    return f"user:{user.number}"
+
+
 def supplier_actor(request: HttpRequest) -> str:
     """Return the actor string of the supplier behind a request."""
     supplier = own_supplier(request)

@@ -11,6 +11,7 @@ from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import lock_rows
 from shop.pages import marks
+from shop.privacy.rules import clean_account
 from shop.states.machine import move
 from shop.suppliers.models import Qualification, Supplier, SupplierMember, new_supplier_code
 from shop.suppliers.states import SupplierState
@@ -66,6 +67,20 @@ def update_profile(*, supplier: Supplier, **profile: str) -> Supplier:
         with transaction.atomic():
             supplier.save(update_fields=list(values))
             marks.everything_changed()
+    return supplier
+
+
+def save_bank_account(*, supplier: Supplier, bank_name: str, bank_holder: str, bank_account: str) -> Supplier:
+    """Set where a supplier's statements are paid. Raises ``Invalid`` naming the field."""
+    bank, holder, account = bank_name.strip(), bank_holder.strip(), clean_account(bank_account)
+    if not 2 <= len(bank) <= 80:
+        raise Invalid(_("Enter the bank and its branch, at most 80 characters."), field="bank_name")
+    if not 2 <= len(holder) <= 80:
+        raise Invalid(_("Enter whose account it is, at most 80 characters."), field="bank_holder")
+    if account is None:
+        raise Invalid(_("An account number has 8 to 32 digits."), field="bank_account")
+    supplier.bank_name, supplier.bank_holder, supplier.bank_account = bank, holder, account
+    supplier.save(update_fields=["bank_name", "bank_holder", "bank_account"])
     return supplier
 
 

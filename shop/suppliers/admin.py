@@ -8,10 +8,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from shop.accounts.models import User
 from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, ReasonForm, staff_actor
 from shop.base.errors import NotFound
+from shop.privacy.admin import showing
+from shop.privacy.fields import SealedField
 from shop.suppliers import actions
 from shop.suppliers.models import Qualification, Supplier, SupplierMember
 from shop.suppliers.states import SupplierState
@@ -68,10 +71,22 @@ class QualificationInline(ReadOnly, TabularInline):
 class SupplierAdmin(ReadOnly, Acting, ModelAdmin):
     list_display = ("name", "code", "state", "contract", "created_at")
     list_filter = ("state", "contract")
-    search_fields = ("name", "code", "contact_name")
+    search_fields = ("name", "code")
+    formfield_overrides = {SealedField: {"widget": UnfoldAdminTextInputWidget}}
     inlines = (MemberInline, QualificationInline)
     add_fields = ("name", "code", "contract", "fee_bp", "contact_name", "contact_phone")
     acts = (
+        showing(
+            {
+                _("Contact"): lambda row: row.contact_name,
+                _("Contact phone"): lambda row: row.contact_phone,
+                _("Return address"): lambda row: row.return_address,
+                _("Bank and branch"): lambda row: row.bank_name,
+                _("Account holder"): lambda row: row.bank_holder,
+                _("Account number"): lambda row: row.bank_account,
+            },
+            subject=lambda row: f"supplier:{row.code}",
+        ),
         Act(
             "approve",
             _("Approve"),

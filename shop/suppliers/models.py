@@ -6,6 +6,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.numbers import new_token
+from shop.privacy.fields import SealedField
+from shop.privacy.rules import mask_tail
 from shop.suppliers.states import SUPPLIER, SupplierState
 
 
@@ -29,9 +31,13 @@ class Supplier(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=SupplierState, default=SupplierState.APPLIED)
     contract = models.CharField(_("contract"), max_length=16, choices=Contract, default=Contract.SUPPLY_PRICE)
     fee_bp = models.PositiveIntegerField(_("platform fee (bp)"), default=0)
-    contact_name = models.CharField(_("contact"), max_length=40, blank=True)
-    contact_phone = models.CharField(_("contact phone"), max_length=20, blank=True)
-    return_address = models.CharField(_("return address"), max_length=200, blank=True)
+    contact_name = SealedField(_("contact"), max_length=40, blank=True)
+    contact_phone = SealedField(_("contact phone"), max_length=20, blank=True)
+    return_address = SealedField(_("return address"), max_length=200, blank=True)
+    # Where statements are paid, by bank transfer.
+    bank_name = models.CharField(_("bank"), max_length=80, blank=True)
+    bank_holder = SealedField(_("account holder"), max_length=80, blank=True)
+    bank_account = SealedField(_("account number"), max_length=34, blank=True)
     about = models.CharField(_("about"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
@@ -46,6 +52,11 @@ class Supplier(models.Model):
     @property
     def number(self) -> str:
         return self.code
+
+    @property
+    def masked_bank_account(self) -> str:
+        """The account as screens may show it: its bank and the last four digits; empty when there is none."""
+        return f"{self.bank_name} {mask_tail(self.bank_account)}".strip()
 
 
 class SupplierMember(models.Model):

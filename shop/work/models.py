@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from shop.privacy.fields import SealedJSONField
+
 
 class DueState(models.TextChoices):
     OPEN = "open", _("waiting")
@@ -44,7 +46,8 @@ class IdempotencyKey(models.Model):
     key = models.CharField(_("key"), max_length=80)
     request_hash = models.CharField(_("request hash"), max_length=64)
     status = models.PositiveSmallIntegerField(_("status"), null=True)
-    body = models.JSONField(_("body"), null=True)
+    # What was answered may hold somebody's address.
+    body = SealedJSONField(_("body"), null=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

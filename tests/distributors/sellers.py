@@ -140,12 +140,17 @@ def money(store: Store) -> dict[str, int]:
     }
 
 
-def payee(store: Store, *, real_name: str = "何禾", openid: str = "") -> None:
-    """Let a store's owner sign in with WeChat and say that she is paid there."""
+def with_wechat(store: Store, *, openid: str = "") -> None:
+    """Let a store's owner have signed in with WeChat."""
     user = store.distributor.user
     WechatIdentity.objects.get_or_create(
         app_id=APP_ID, user=user, defaults={"openid": openid or f"openid-{user.number}"}
     )
+
+
+def payee(store: Store, *, real_name: str = "何禾", openid: str = "") -> None:
+    """Let a store's owner sign in with WeChat and say that she is paid there."""
+    with_wechat(store, openid=openid)
     payouts.save_payout_account(store=store, real_name=real_name, now=moment())
 
 

@@ -227,7 +227,7 @@ def test_acts_on_own_rows_never_touch_another_s(two: Two, client: Client, label:
             assert asked.status_code == 200, path
             done = client.post(path, {"x": "1"})
             # Done, or refused in words on the same page.
-            assert done.status_code in (302, 400), path
+            assert done.status_code in ((200,) if path.endswith("/reveal/") else (302, 400)), path
             for response in (asked, done):
                 assert two.canary not in response.content.decode(), path
     assert {name: facts(rows_of(name, two.theirs)) for name in before} == before

@@ -166,6 +166,13 @@ class PayoutAccountForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         error_messages={"required": _("Enter your real name.")},
     )
+    identity_number = forms.CharField(
+        label=_("Identity card number"),
+        max_length=24,
+        required=False,
+        help_text=_("For the tax office alone, and kept encrypted. Empty: what we know stays."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
 
 
 class LeaveForm(forms.Form):

@@ -26,6 +26,7 @@ from shop.accounts.queries import openid_of
 from shop.accounts.rules import mask_name
 from shop.base.errors import DomainError
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
+from shop.privacy.rules import mask_tail
 from shop.states.machine import subject_of
 from shop.states.models import StateChange
 from shop.web.access import show_refusal, tell_refusal
@@ -230,9 +231,7 @@ def payout_account(request: StoreRequest) -> HttpResponse:
     form = PayoutAccountForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            actions.save_payout_account(
-                store=request.store, real_name=form.cleaned_data["real_name"], now=timezone.now()
-            )
+            actions.save_payout_account(store=request.store, now=timezone.now(), **form.cleaned_data)
         except DomainError as error:
             show_refusal(form, error)
         else:
@@ -244,6 +243,7 @@ def payout_account(request: StoreRequest) -> HttpResponse:
         "account": account,
         "payee": mask_name(account.real_name) if account else "",
         "known_as": mask_name(known_as) if known_as else "",
+        "identity": mask_tail(request.desk.distributor.identity_number),
         "has_wechat": has_wechat,
         "cooling_hours": timedelta(hours=settings.LINJIA_PAYOUT_COOLING_HOURS) // timedelta(hours=1),
     }
