@@ -21,6 +21,7 @@ from shop.base.errors import Conflict
 from shop.base.locks import lock_rows, require_transaction, retry_on_contention
 from shop.notifications import actions as notifications
 from shop.notifications.actions import Notice
+from shop.states.machine import StateConflict
 from shop.work import actions as work
 
 
@@ -109,6 +110,9 @@ def receive_overdue(*, number: str, now: datetime) -> None:
         except NotAllShipped:
             # Part of it never left: silence says nothing about that. Look again in a day.
             again_at = now + timedelta(days=1)
+        except StateConflict:
+            # The customer, or another worker, said so at this very moment.
+            return
         else:
             return
     with transaction.atomic():

@@ -57,7 +57,7 @@ class Arena:
         """Let all attempts go at once, dealt to both processes; return what came of each, in order.
 
         ``spread_ms``: in every second round on average each holds back for up to so long after the gate, so that
-        not always the same step meets the same step.
+        not always the same step meets the same step; ``later_ms`` among an attempt's facts holds back that one.
         """
         spread = spread_ms * self.random.choice((0.0, 0.0, 0.3, 1.0)) / 1_000
         hands = self._deal(attempts, spread)
@@ -79,6 +79,10 @@ class Arena:
         assert failed == []
         return [one.value for one in outcomes]
 
+    def change(self, **values: Any) -> None:
+        """Change settings in both processes, until the end of a ``planted`` around it."""
+        self._tell_all(("change", values))
+
     @contextlib.contextmanager
     def planted(self, *names: str, **values: Any) -> Iterator[None]:
         """Let both processes make these mistakes, and have these settings."""
@@ -92,8 +96,10 @@ class Arena:
         hands: list[list[Job]] = [[] for _pipe in self._pipes]
         order = list(enumerate(attempts))
         self.random.shuffle(order)
-        for turn, (place, (deed, facts)) in enumerate(order):
-            pause = self.random.uniform(0, spread) if spread else 0.0
+        for turn, (place, (deed, given)) in enumerate(order):
+            facts = dict(given)
+            later = facts.pop("later_ms", 0.0) / 1_000
+            pause = later + (self.random.uniform(0, spread) if spread else 0.0)
             hands[turn % PROCESSES].append(Job(place, deed, facts, pause))
         return hands
 

@@ -1,6 +1,8 @@
 """The contested things, by name. They run in the contending processes and take plain facts."""
 
+import contextlib
 import json
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django_celery_beat.schedulers import DatabaseScheduler
 
 from distributors.commissions import actions as commissions
 from distributors.payouts import actions as payouts
@@ -23,9 +26,10 @@ from orders.lifecycle.models import Order, SupplierOrder
 from orders.payments.actions import start_payment
 from orders.payments.models import Payment
 from orders.settlements import actions as settlements
+from settings.celery import app
 from shop.accounts.models import User
 from shop.base.errors import DomainError
-from shop.work.sweep import database_now, run_due
+from shop.work.sweep import database_now
 from tests import world
 from tests.asking import BASE
 from tests.orders import trade
@@ -42,7 +46,7 @@ def do(deed: str, facts: dict[str, Any], *, started: float) -> Outcome:
         return Outcome(REFUSED, str(refusal), refusal.code, _since(started))
     if isinstance(value, Outcome):
         return value
-    return Outcome(DONE, value, value if isinstance(value, str) and value.isalpha() else "", _since(started))
+    return Outcome(DONE, value, value if isinstance(value, str) and value.islower() else "", _since(started))
 
 
 def _since(started: float) -> float:
@@ -234,15 +238,38 @@ def handle(*, path: str, subject: str) -> str:
     return "handled"
 
 
-def sweep() -> int:
-    """A worker does what is due."""
-    return run_due(rounds_max=50)
+def tick() -> int:
+    """A scheduler sends every periodic task that is due by its own memory; return how many."""
+    if not hasattr(_devices, "beat"):
+        app.loader.import_default_modules()
+        _devices.beat = DatabaseScheduler(app=app)
+    entries = [
+        one for one in _devices.beat.schedule.values() if one.is_due().is_due and not one.task.startswith("celery.")
+    ]
+    for entry in entries:
+        _devices.beat.apply_async(entry, advance=False)
+    return len(entries)
+
+
+def drain() -> int:
+    """A worker takes messages until there are none, and does what they ask; return how many there were."""
+    app.loader.import_default_modules()
+    if not hasattr(_devices, "queue"):
+        _devices.queue = app.connection_for_read().SimpleQueue("default")
+    count = 0
+    with contextlib.suppress(queue.Empty):
+        while True:
+            message = _devices.queue.get_nowait()
+            app.tasks[message.headers["task"]]()
+            message.ack()
+            count += 1
+    return count
 
 
 _DEEDS: dict[str, Callable[..., Any]] = {
     one.__name__: one
     for one in (
         ask, ask_many, post_notice, place, place_and_start, start, say_paid, pay, expire, cancel, ship, receive,
-        complete, refund, settle, withdraw, approve, reject, take_back, handle, sweep,
+        complete, refund, settle, withdraw, approve, reject, take_back, handle, tick, drain,
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models import Sum
 
+from distributors.commissions import actions as commissions
 from distributors.payouts import books
 from distributors.payouts.models import Withdrawal
 from orders.checkout import place
@@ -99,3 +100,8 @@ def look_then_act(habits: "Habits") -> None:
         return place.CREATED, body, False
 
     habits.everywhere(place.place_once, place_once)
+
+
+def settle_unclaimed(habits: "Habits") -> None:
+    """Due commissions are read and then settled, without a claim."""
+    habits.replace(commissions, "_SETTLE", commissions._SETTLE.replace("FOR NO KEY UPDATE SKIP LOCKED", ""))

@@ -36,8 +36,7 @@ def many_skus(title: str, count: int, *, pieces: int = 1_000) -> list[Sku]:
 
 def wide_order(skus: Sequence[Sku], store: Store | None = None, *, name: str = "苏 Su", pieces: int = 1) -> Order:
     """Return an order that waits for its money, with one line per SKU, sold by a store if one is named."""
-    user = world.customer(name)
-    return world.place(user, [(sku, pieces, store) if store else (sku, pieces) for sku in skus])
+    return trade.placed(*[(sku, pieces, store) if store else (sku, pieces) for sku in skus], name=name)
 
 
 def wishes(*goods: tuple[Sku, int] | tuple[Sku, int, str]) -> list[tuple[str, int, str]]:
