@@ -101,9 +101,8 @@ def settle_unknown(*, number: str, now: datetime, gateway: Gateway | None = None
         return record(told=told, now=now)
     if withdrawal.state == WithdrawalState.WAITING_USER:
         raise TransferMismatch(_("The gateway does not know withdrawal %(number)s any more.") % {"number": number})
-    if withdrawal.sent_at is not None and now - withdrawal.sent_at < RESEND_AFTER:
-        return _ask_later(number, now=now)
-    return _transfer(withdrawal, gateway, now=now)
+    again = _claim_resend(withdrawal, now=now)
+    return _ask_later(number, now=now) if again is None else _transfer(again, gateway, now=now)
 
 
 def apply_notice(*, notice: Notice, now: datetime) -> Withdrawal:
@@ -173,9 +172,33 @@ def is_forgotten(refusal: NotFound | TransferMismatch) -> bool:
 
 
 @transaction.atomic
-def record(*, told: TransferState, now: datetime) -> Withdrawal:
-    """Write down what the gateway says about a transfer. Raises what :func:`apply_notice` raises."""
+def _claim_resend(seen: Withdrawal, *, now: datetime) -> Withdrawal | None:
+    """Return the withdrawal when this worker is the one to send it again; None when it is too early for that.
+
+    Sending anew moves ``sent_at``: for a while no rival sends it too, and what an earlier call concludes
+    from a refusal counts no more (see :func:`record`).
+    """
+    withdrawal = _locked(seen.number)
+    is_early = withdrawal.sent_at is not None and now - withdrawal.sent_at < RESEND_AFTER
+    if is_early or withdrawal.state not in _OUT or withdrawal.sent_at != seen.sent_at:
+        return None
+    withdrawal.sent_at = now
+    withdrawal.save(update_fields=["sent_at"])
+    _remember_query(withdrawal, now=now)
+    return withdrawal
+
+
+@transaction.atomic
+def record(*, told: TransferState, now: datetime, sent_at: datetime | None = None) -> Withdrawal:
+    """Write down what the gateway says about a transfer. Raises what :func:`apply_notice` raises.
+
+    With ``sent_at`` it is what was concluded from the refusal of the call of that moment: when another
+    call was made since, it may have got through, and asking goes on instead.
+    """
     withdrawal = _locked(told.number)
+    if sent_at is not None and withdrawal.sent_at != sent_at and withdrawal.state in _OUT:
+        _remember_query(withdrawal, now=now)
+        return withdrawal
     _check(withdrawal, told)
     if withdrawal.state in _ENDED:
         return withdrawal
@@ -197,6 +220,7 @@ def _transfer(withdrawal: Withdrawal, gateway: Gateway | None, *, now: datetime)
     rail = gateway or gateway_named(withdrawal.gateway)
     number = withdrawal.number
     told: TransferState | None
+    concluded_of: datetime | None = None
     try:
         told = rail.transfer(
             number=number,
@@ -208,10 +232,10 @@ def _transfer(withdrawal: Withdrawal, gateway: Gateway | None, *, now: datetime)
     except GatewayUnknown:
         return _unknown(number, now=now)
     except GatewayRefused as refusal:
-        told = _after_refusal(rail, number, refusal)
+        told, concluded_of = _after_refusal(rail, number, refusal), withdrawal.sent_at
     if told is None:
         return _unknown(number, now=now)
-    return record(told=told, now=now)
+    return record(told=told, now=now, sent_at=concluded_of)
 
 
 def _after_refusal(rail: Gateway, number: str, refusal: GatewayRefused) -> TransferState | None:

@@ -274,6 +274,46 @@ def test_the_same_withdrawal_sent_twice_at_once_is_paid_once(sandbox, gateway):
     assert money(store) == {"frozen": 0, "available": 5_000, "paying": 0, "debt": 0}
 
 
+class Meanwhile:
+    """The gateway, but before its answer to the second query arrives something else happens."""
+
+    def __init__(self, gateway, deed):
+        self.gateway, self.deed, self.queries = gateway, deed, 0
+
+    def __getattr__(self, name):
+        return getattr(self.gateway, name)
+
+    def query_transfer(self, number):
+        told = self.gateway.query_transfer(number)
+        self.queries += 1
+        if self.queries == 2:
+            self.deed()
+        return told
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("pause", [timedelta(seconds=1), timedelta(seconds=90)])
+def test_a_refusal_says_nothing_about_a_transfer_that_another_worker_sent_since(sandbox, gateway, pause):
+    store = rich()
+    withdrawal = approved(store)
+    sandbox.fail("transfer", "error_before")
+    payouts.send(number=withdrawal.number, now=moment())
+    later = moment() + timedelta(minutes=2)
+    sandbox.fail("transfer", "refuse", code="NOT_ENOUGH")
+
+    def rival():
+        payouts.settle_unknown(number=withdrawal.number, now=later + pause)
+
+    payouts.settle_unknown(number=withdrawal.number, now=later, gateway=Meanwhile(gateway, rival))
+
+    # Either nobody has it and it is hers again, or it waits for her there and is set aside here.
+    waits = [bill["out_bill_no"] for bill in sandbox.state()["transfers"] if bill["state"] == "WAIT_USER_CONFIRM"]
+    held = money(store)
+    assert (len(waits), held["available"], held["paying"]) in [(0, 10_000, 0), (1, 5_000, 5_000)]
+    assert now_state(withdrawal) == ("waiting_user" if waits else "failed")
+    assert verify() == []
+
+
 def test_whatever_gets_lost_on_the_way_everybody_is_paid_once(sandbox, gateway):
     sandbox.turn(transfer_mode="instant")
     sandbox.seed(7)

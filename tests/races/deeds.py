@@ -238,23 +238,21 @@ def handle(*, path: str, subject: str) -> str:
     return "handled"
 
 
-def tick() -> int:
+def tick(*, is_new: bool = False) -> int:
     """A scheduler sends every periodic task that is due by its own memory; return how many."""
-    if not hasattr(_devices, "beat"):
+    if is_new:
         app.loader.import_default_modules()
         _devices.beat = DatabaseScheduler(app=app)
-    entries = [
-        one for one in _devices.beat.schedule.values() if one.is_due().is_due and not one.task.startswith("celery.")
-    ]
-    for entry in entries:
+    due = [one for one in _devices.beat.schedule.values() if one.is_due().is_due]
+    for entry in due:
         _devices.beat.apply_async(entry, advance=False)
-    return len(entries)
+    return len(due)
 
 
 def drain() -> int:
     """A worker takes messages until there are none, and does what they ask; return how many there were."""
-    app.loader.import_default_modules()
     if not hasattr(_devices, "queue"):
+        app.loader.import_default_modules()
         _devices.queue = app.connection_for_read().SimpleQueue("default")
     count = 0
     with contextlib.suppress(queue.Empty):

@@ -103,5 +103,22 @@ def look_then_act(habits: "Habits") -> None:
 
 
 def settle_unclaimed(habits: "Habits") -> None:
-    """Due commissions are read and then settled, without a claim."""
-    habits.replace(commissions, "_SETTLE", commissions._SETTLE.replace("FOR NO KEY UPDATE SKIP LOCKED", ""))
+    """Due commissions are read, then settled, without a claim; between the two passes the time of a slow disk."""
+    unclaimed = commissions._SETTLE.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
+    slow = unclaimed.replace("WHERE state = 'frozen'", "WHERE (SELECT pg_sleep(0.05)) IS NOT NULL AND state = 'frozen'")
+    assert commissions._SETTLE != unclaimed != slow
+    habits.replace(commissions, "_SETTLE", slow)
+
+
+def locks_as_they_come(habits: "Habits") -> None:
+    """Stock rows are locked in the order of the cart, and nobody tries again."""
+    reserve = stock.reserve
+
+    def one_by_one(*, reference: str, quantities: Mapping[int, int], at: datetime) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '20ms'")
+        for sku_id, pieces in quantities.items():
+            reserve(reference=reference, quantities={sku_id: pieces}, at=at)
+
+    habits.everywhere(reserve, one_by_one)
+    habits.replace(locks, "_CONTENTION", frozenset())

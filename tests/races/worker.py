@@ -3,6 +3,7 @@
 Nothing of Django may be imported before ``serve`` has set it up.
 """
 
+import logging
 import os
 import queue
 import threading
@@ -71,11 +72,11 @@ def attempt(job: Job) -> Outcome:
 def serve(pipe: Connection, gate: Gate, *, database: str, changed: dict[str, Any]) -> None:
     """Do what the arena says until it says "end"."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.test")
-    # Refusals are what a race is about; the referee hears of them all.
-    os.environ["LINJIA_LOG_LEVEL"] = "CRITICAL"
     import django
 
     django.setup()
+    # Refusals are what a race is about; the referee hears of them all.
+    logging.disable(logging.CRITICAL)
     from tests.races.habits import Habits, at_home
 
     at_home(database=database, changed=changed)
