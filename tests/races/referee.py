@@ -2,10 +2,12 @@
 
 from django.db import connection
 
-from orders.flow.verification import _CHECKS
+from orders.flow.verification import CHECKS, _facts
+from shop.ledger.proof import find
 from tests import world
 from tests.distributors.sellers import rows
 
+_BY_NAME = {check.name: check for check in CHECKS}
 # A state some lives come back to; in all others each edge is taken once.
 _REPEATED = ("withdrawal", "commission")
 
@@ -13,10 +15,11 @@ _REPEATED = ("withdrawal", "commission")
 _ONCE = ("order_paid", "order_cancelled", "order_expired", "late_payment_refunded", "commission_accrued")
 
 
-def found(*checks: str) -> list[str]:
+def found(*names: str) -> list[str]:
     """Return what these checks of ``verify_all`` find now."""
-    late = {"late_at": world.now()}
-    return [f"{check}: {subject} {detail}" for check in checks for subject, detail in _rows(_CHECKS[check], late)]
+    checks = [_BY_NAME[name] for name in names]
+    with connection.cursor() as cursor:
+        return [f"{one.check}: {one.subject} {one.detail}" for one in find(cursor, checks, _facts(world.now()))]
 
 
 def doubled() -> list[str]:
@@ -33,9 +36,3 @@ def doubled() -> list[str]:
         list(_ONCE),
     )
     return [f"{count} times: {what} {which}" for what, which, count in [*steps, *told]]
-
-
-def _rows(sql: str, values: dict[str, object]) -> list[tuple[str, str]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return list(cursor.fetchall())

@@ -47,11 +47,11 @@ def last_pieces(arena: Arena, rounds: int) -> Report:
 
 
 def flash_sale(arena: Arena) -> Report:
-    """500 people, sixteen at a time, want one of 100 pieces."""
+    """500 people, eight at a time, want one of 100 pieces."""
     report = arena.report("flash sale")
     sku = world.sku_of(world.product(world.yunling(), "秒杀老茶", pieces=PIECES))
     asked = _crowd(sku.number)
-    answers = arena.race(*[("ask_many", {"asked": asked[start::16]}) for start in range(16)])
+    answers = arena.race(*[("ask_many", {"asked": asked[start::8]}) for start in range(8)])
     outcomes = [one for answer in answers for one in answer.value]
     item = StockItem.objects.get(sku=sku)
     wrong = []
