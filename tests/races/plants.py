@@ -21,6 +21,8 @@ from shop.states.models import StateChange
 from shop.work import idempotency
 from shop.work.models import IdempotencyKey
 
+_RESERVE = import_module("shop.stock.migrations.0003_reserve").RESERVE.replace("CREATE", "CREATE OR REPLACE", 1)
+
 if TYPE_CHECKING:
     from tests.races.habits import Habits
 
@@ -69,8 +71,7 @@ def counted_balance(habits: "Habits") -> None:
 
 def read_then_take(habits: "Habits") -> None:
     """Pieces are read without a lock and written back as read less what was wanted."""
-    right = import_module("shop.stock.migrations.0003_reserve").RESERVE.replace("CREATE", "CREATE OR REPLACE", 1)
-    wrong = right.replace("v_short json[];", "v_short json[];\n    v_left bigint;")
+    wrong = _RESERVE.replace("v_short json[];", "v_short json[];\n    v_left bigint;")
     wrong = wrong.replace(
         "        UPDATE stock_stockitem\n",
         "        SELECT on_hand INTO v_left FROM stock_stockitem WHERE sku_id = v_wanted.sku_id;\n"
@@ -82,7 +83,7 @@ def read_then_take(habits: "Habits") -> None:
         "on_hand = v_left - v_wanted.quantity, reserved = received + returned - sold - v_left + v_wanted.quantity",
     ).replace("AND on_hand >= v_wanted.quantity", "AND v_left >= v_wanted.quantity")
     assert wrong.count("v_left") == 5
-    habits.define(wrong, undo=right)
+    habits.define(wrong, undo=_RESERVE)
 
 
 def look_then_act(habits: "Habits") -> None:
@@ -111,14 +112,10 @@ def settle_unclaimed(habits: "Habits") -> None:
 
 
 def locks_as_they_come(habits: "Habits") -> None:
-    """Stock rows are locked in the order of the cart, and nobody tries again."""
-    reserve = stock.reserve
-
-    def one_by_one(*, reference: str, quantities: Mapping[int, int], at: datetime) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL deadlock_timeout = '20ms'")
-        for sku_id, pieces in quantities.items():
-            reserve(reference=reference, quantities={sku_id: pieces}, at=at)
-
-    habits.everywhere(reserve, one_by_one)
+    """Stock rows are taken in the order of the cart, and nobody tries again."""
+    wrong = _RESERVE.replace(" ORDER BY w.sku_id", "").replace(
+        "    END LOOP;", "        PERFORM set_config('deadlock_timeout', '20ms', true), pg_sleep(0.01);\n    END LOOP;"
+    )
+    assert wrong.count("pg_sleep") == 1 and "ORDER BY" not in wrong
+    habits.define(wrong, undo=_RESERVE)
     habits.replace(locks, "_CONTENTION", frozenset())
