@@ -6,10 +6,21 @@ from datetime import datetime, timedelta
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from distributors.payouts.states import WithdrawalState
 from shop.base.errors import Conflict, Invalid
 from shop.base.money import format_yuan
 
 NAME_LENGTH_MAX = 40
+# Nothing follows these states.
+ENDED = (
+    WithdrawalState.PAID,
+    WithdrawalState.FAILED,
+    WithdrawalState.REJECTED,
+    WithdrawalState.CANCELLED,
+)
+# The gateway's words for money that comes back to us.
+RETURNED = ("failed", "cancelled")
+NEVER_SENT = "it was never sent"
 _PAUSE_MIN = timedelta(seconds=30)
 _PAUSE_MAX = timedelta(minutes=10)
 # A transfer the gateway does not know may still be on its way there; only later is it sent again.
@@ -83,3 +94,19 @@ def readable_reason(word: str) -> str:
     """Return the gateway's word for a failure as a sentence, or the word itself."""
     code = word.partition(":")[0].strip()
     return str(_REASONS.get(code, word or _("The channel gave no reason.")))
+
+
+def fault_of(told: str, told_fen: int, *, state: str, due_fen: int) -> str:
+    """Return what does not fit between the gateway's word and our row, or an empty text.
+
+    ``due_fen`` is what the gateway was to pay; an answer that names no amount says 0.
+    """
+    if told_fen not in (0, due_fen) or (told == "paid" and told_fen != due_fen):
+        return f"amount {told_fen} instead of {due_fen}"
+    if state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED):
+        return NEVER_SENT
+    if told == "paid" and state in ENDED:
+        return "" if state == WithdrawalState.PAID else "paid after it had ended"
+    if told in RETURNED and state == WithdrawalState.PAID:
+        return "returned after it was paid"
+    return ""

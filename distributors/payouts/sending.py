@@ -14,19 +14,22 @@ from django.utils.translation import gettext_lazy as _
 from distributors.payouts.books import give_back, pay_out
 from distributors.payouts.holds import is_held, refuse_when_held, was_held_since
 from distributors.payouts.models import Withdrawal
-from distributors.payouts.rules import HOLD_PAUSE, RESEND_AFTER, query_pause, readable_reason
+from distributors.payouts.rules import (
+    ENDED,
+    HOLD_PAUSE,
+    NEVER_SENT,
+    RESEND_AFTER,
+    RETURNED,
+    fault_of,
+    query_pause,
+    readable_reason,
+)
 from distributors.payouts.states import WithdrawalState
 from distributors.stores.models import Store
 from distributors.stores.states import DistributorState
 from shop.base.errors import Conflict, NotFound
 from shop.base.locks import lock_rows
-from shop.gateways.contract import (
-    Gateway,
-    GatewayRefused,
-    GatewayUnknown,
-    Notice,
-    TransferState,
-)
+from shop.gateways.contract import Gateway, GatewayRefused, GatewayUnknown, Notice, TransferState
 from shop.gateways.registry import gateway_named
 from shop.notifications.actions import notify
 from shop.states.machine import move
@@ -36,15 +39,7 @@ logger = structlog.get_logger(__name__)
 
 PAY, QUERY, EXPIRE = "withdrawal.pay", "withdrawal.query", "withdrawal.expire"
 
-_ENDED = (
-    WithdrawalState.PAID,
-    WithdrawalState.FAILED,
-    WithdrawalState.REJECTED,
-    WithdrawalState.CANCELLED,
-)
 _OUT = (WithdrawalState.SENDING, WithdrawalState.UNKNOWN, WithdrawalState.WAITING_USER)
-_RETURNED = ("failed", "cancelled")
-NEVER_SENT = "it was never sent"
 
 
 class TransferMismatch(Conflict):
@@ -200,11 +195,11 @@ def record(*, told: TransferState, now: datetime, sent_at: datetime | None = Non
         _remember_query(withdrawal, now=now)
         return withdrawal
     _check(withdrawal, told)
-    if withdrawal.state in _ENDED:
+    if withdrawal.state in ENDED:
         return withdrawal
     if told.state == "paid":
         _paid(withdrawal, told, now=now)
-    elif told.state in _RETURNED:
+    elif told.state in RETURNED:
         _failed(withdrawal, told, now=now)
     elif told.state == "waiting_user" and withdrawal.state != WithdrawalState.WAITING_USER:
         _waiting(withdrawal, told, now=now)
@@ -262,17 +257,7 @@ def _cancel_at_gateway(withdrawal: Withdrawal, gateway: Gateway | None, *, now: 
 
 def _check(withdrawal: Withdrawal, told: TransferState) -> None:
     due_fen = withdrawal.amount_fen - withdrawal.tax_fen
-    # An answer that names no amount says 0.
-    if told.amount_fen not in (0, due_fen) or (told.state == "paid" and told.amount_fen != due_fen):
-        fault = f"amount {told.amount_fen} instead of {due_fen}"
-    elif withdrawal.state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED):
-        fault = NEVER_SENT
-    elif told.state == "paid" and withdrawal.state in _ENDED:
-        fault = "" if withdrawal.state == WithdrawalState.PAID else "paid after it had ended"
-    elif told.state in _RETURNED and withdrawal.state == WithdrawalState.PAID:
-        fault = "returned after it was paid"
-    else:
-        fault = ""
+    fault = fault_of(told.state, told.amount_fen, state=withdrawal.state, due_fen=due_fen)
     if fault:
         logger.error("transfer_mismatch", number=withdrawal.number, fault=fault)
         raise TransferMismatch(
