@@ -27,6 +27,7 @@ from shop.work.sweep import run_due, run_periodic
 from tests import world
 from tests.distributors.sellers import money, payee
 from tests.faults import postgres_tools
+from tests.faults.gateway_steps import IS_FULL
 from tests.orders import trade
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -162,13 +163,37 @@ def test_restored_to_an_earlier_moment_nobody_is_paid_twice(
     postgres_tools.run("createdb", "--template=template0", restored)
     postgres_tools.run("pg_restore", "--exit-on-error", f"--dbname={restored}", str(dump))
     with postgres_tools.living_in(restored):
-        nothing_moves_by_itself(before, sandbox, paid_out)
-        again = asked_on_a_wrong_balance(before.store)
-        work()
-        assert transfers(sandbox) == paid_out
-        what_the_gateway_knows_is_taken_in(before, after)
-        the_rest_is_a_persons(before, after, again)
-        payouts_go_on(before, sandbox, paid_out)
+        _drill(before, after, sandbox, paid_out)
+
+
+@pytest.mark.skipif(not IS_FULL, reason="copies the whole server: LINJIA_FAULTS=full")
+def test_recovered_to_a_point_in_time_nobody_is_paid_twice(sandbox: SandboxControl) -> None:
+    """The same drill with a base backup and the write-ahead log: another timeline, the same tables."""
+    with postgres_tools.place_for_a_server() as place:
+        archive, base = place / "wal", place / "base"
+        with postgres_tools.archiving(archive):
+            postgres_tools.run("pg_basebackup", f"--pgdata={base}", "--wal-method=stream", "--checkpoint=fast")
+            before = trade_before(sandbox)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_create_restore_point('before the accident')")
+            after = trade_after(before, sandbox)
+        paid_out = transfers(sandbox)
+        name = connection.settings_dict["NAME"]
+        with (
+            postgres_tools.recovered(base, archive=archive, restore_point="before the accident") as sockets,
+            postgres_tools.living_in(name, sockets=sockets),
+        ):
+            _drill(before, after, sandbox, paid_out)
+
+
+def _drill(before: Before, after: After, sandbox: SandboxControl, paid_out: list[str]) -> None:
+    nothing_moves_by_itself(before, sandbox, paid_out)
+    again = asked_on_a_wrong_balance(before.store)
+    work()
+    assert transfers(sandbox) == paid_out
+    what_the_gateway_knows_is_taken_in(before, after)
+    the_rest_is_a_persons(before, after, again)
+    payouts_go_on(before, sandbox, paid_out)
 
 
 def nothing_moves_by_itself(before: Before, sandbox: SandboxControl, paid_out: list[str]) -> None:
