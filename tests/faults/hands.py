@@ -124,22 +124,35 @@ def forget_poison() -> None:
     Due.objects.filter(what__startswith="poison.").delete()
 
 
-def issue_statement(*, supplier: str) -> str:
-    """A confirmed statement of what the supplier has earned, ready to be paid."""
-    house = world.yunling() if supplier == "yunling" else world.yangshan()
-    statement = statements.issue_now(supplier=house, actor=world.STAFF, now=timezone.now())
-    statements.confirm_statement(statement=statement, actor="supplier:test", now=timezone.now())
-    return str(statement.number)
+def statement_to_pay(*, supplier: str) -> str:
+    """A confirmed statement of what the supplier has earned."""
+    found = Statement.objects.filter(supplier__code=supplier, state="confirmed").first()
+    if found is None:
+        house = world.yunling() if supplier == "yunling" else world.yangshan()
+        found = statements.issue_now(supplier=house, actor=world.STAFF, now=timezone.now())
+        statements.confirm_statement(statement=found, actor="supplier:test", now=timezone.now())
+    return str(found.number)
 
 
 def pay_statement(*, number: str) -> str:
     """Pay it, unless it is being paid: the payout's number."""
-    found = SupplierPayout.objects.filter(statement__number=number).first()
+    found = SupplierPayout.objects.filter(statement__number=number).exclude(state="failed").first()
     if found is None:
         found = statements.pay_statement(
             statement=Statement.objects.get(number=number), actor=world.STAFF, now=timezone.now()
         )
     return str(found.number)
+
+
+def payouts_of(*, statement: str) -> list[str]:
+    """The payouts of a statement that did not fail."""
+    rows = SupplierPayout.objects.filter(statement__number=statement).exclude(state="failed")
+    return list(rows.values_list("number", flat=True))
+
+
+def bank_refuses(*, payout: str) -> None:
+    """The bank sends the money back, so that the statement can be paid anew."""
+    statements.record_payout_failed(number=payout, reason="account closed", actor=world.STAFF, now=timezone.now())
 
 
 def unfinished() -> dict[str, list[str]]:
@@ -183,7 +196,6 @@ def books() -> dict[str, Any]:
         ],
         "withdrawals": dict(Withdrawal.objects.values_list("number", "state")),
         "journals": [list(row) for row in Journal.objects.values_list("kind", "reference")],
-        "payouts": [list(row) for row in SupplierPayout.objects.values_list("statement__number", "number")],
     }
 
 

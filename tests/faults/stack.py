@@ -121,6 +121,7 @@ class Stack:
             "LINJIA_WITHDRAWALS_PER_DAY_MAX": "100000",
             "PORT": str(self.port),
             "SANDBOX_PORT": str(self.sandbox_port),
+            "LINJIA_FAULT_CRASHES": str(self.crashes),
             "NO_COLOR": "1",
         }
 
@@ -143,7 +144,6 @@ class Stack:
             "DATABASE_OWNER_URL": self.spot.database_url(embedded.OWNER_ROLE),
             "REDIS_URL": f"redis://127.0.0.1:{self.redis_gate.port}/0",
             "LINJIA_SANDBOX_URL": f"http://127.0.0.1:{self.gateway_gate.port}",
-            "LINJIA_FAULT_CRASHES": str(self.crashes),
         }
         # The sandbox posts its notices to the shop's public address, past the gates.
         self._serve = subprocess.Popen(

@@ -1,5 +1,6 @@
 """F1: web workers are killed at any moment, and every process at each named step of each path of the money."""
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,8 @@ BACK_SECONDS_MAX = 60
 ROUND_SECONDS_MAX = 150
 # In the short form: one of each kind, and what can only be hit while earnings are settled.
 SHORT = (
-    "place.before_commit1", "place.after_commit1", "pay.after_call", "confirm_payment.before_commit1",
-    "confirm_payment.after_commit1", "refund_send.after_call", "withdrawal_send.after_commit1",
-    "withdrawal_send.after_call", "settle_commissions.before_commit1", "pay_statement.after_commit1",
+    "place.after_commit1", "pay.after_call", "confirm_payment.before_commit1", "refund_send.after_call",
+    "withdrawal_send.after_commit1", "settle_commissions.before_commit1", "pay_statement.after_commit1",
 )  # fmt: skip
 
 
@@ -64,17 +64,17 @@ def _earn(town: Town, enough: threading.Event) -> None:
 
 
 def _pay_a_statement(stack: Stack) -> None:
-    """Staff pay a supplier; their process may fall dead, then they look again."""
+    """Staff pay a supplier; their process may fall dead, then they look again. In the end the bank refuses."""
     if not any(step.startswith("pay_statement") for step in stack.armed()):
         return
     try:
-        number = stack.hands("issue_statement", supplier="yunling")
+        number = stack.hands("statement_to_pay", supplier="yunling")
     except HandsFailed:
+        # Nothing is settled yet.
         return
     for _try in range(3):
-        try:
+        with contextlib.suppress(HandsFailed):
             payout = stack.hands("pay_statement", number=number)
-        except HandsFailed:
-            continue
-        assert [made for of, made in stack.hands("books")["payouts"] if of == number] == [payout]
-        return
+            assert stack.hands("payouts_of", statement=number) == [payout]
+            stack.hands("bank_refuses", payout=payout)
+            return
