@@ -86,7 +86,7 @@ def test_keys_are_read_the_first_one_first(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_database_address_becomes_settings() -> None:
     assert env.database_from_url("postgres://lin:p%40ss@db.example:6432/linjia?sslmode=require") == {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "settings.database",
         "NAME": "linjia",
         "USER": "lin",
         "PASSWORD": "p@ss",

@@ -49,6 +49,7 @@ class ShareMiddleware:
             raise ImproperlyConfigured("LINJIA_SELF_PURCHASE must be discount or off.")
         self._get_response = get_response
         self._links: dict[str, tuple[float, ShareLink | None]] = {}
+        self._merged: set[str] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         key, is_new = _visitor_key(request)
@@ -135,8 +136,15 @@ class ShareMiddleware:
             if session.get("lj_merged") == mark:
                 return
             session["lj_merged"] = mark
-        elif not _first_time(mark):
-            return
+        else:
+            if mark in self._merged:
+                return
+            # This process need not ask again; merging again would change nothing.
+            if len(self._merged) >= _REMEMBER_MAX:
+                self._merged.clear()
+            self._merged.add(mark)
+            if not _first_time(mark):
+                return
         actions.merge_visitor(visitor_key=key, user=user, now=timezone.now())
 
 
