@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.settlements.models import Deduction, Earning
@@ -14,7 +13,7 @@ from orders.settlements.states import EarningState
 from shop.base.locks import lock_rows, require_transaction, retry_on_contention
 from shop.ledger import chart
 from shop.ledger.actions import Entry, Posting, post_many
-from shop.states.machine import move, move_many
+from shop.states.machine import move
 
 
 def accrue(*, order: Order, at: datetime) -> list[Posting]:
@@ -137,45 +136,53 @@ def set_due(*, order: Order, line_ids: Iterable[int], freight_of: Iterable[int] 
     return of_lines + of_freight.update(due_at=due_at)
 
 
+# One statement: claim what is due, settle it, note the history. Rows that another worker or a refund
+# holds are skipped and come next time.
+_SETTLE = """
+WITH due AS (
+    SELECT id FROM settlements_earning
+    WHERE state = 'frozen' AND due_at <= %(now)s
+    ORDER BY due_at, id LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+), settled AS (
+    UPDATE settlements_earning e SET state = 'settled', settled_at = %(now)s
+    FROM due WHERE e.id = due.id
+    RETURNING e.id, e.order_id, e.supplier_order_id, e.supplier_id, e.order_line_id,
+              e.amount_fen - e.deducted_fen AS left_fen
+), history AS (
+    INSERT INTO states_statechange (subject, source, target, actor, reason, at)
+    SELECT 'earning:' || id, 'frozen', 'settled', 'system', '', %(now)s FROM settled
+)
+SELECT o.number, part.number, line.line, s.left_fen, supplier.code
+FROM settled s
+JOIN lifecycle_order o ON o.id = s.order_id
+JOIN lifecycle_supplierorder part ON part.id = s.supplier_order_id
+JOIN suppliers_supplier supplier ON supplier.id = s.supplier_id
+LEFT JOIN lifecycle_orderline line ON line.id = s.order_line_id
+ORDER BY s.id
+"""
+
+
 @retry_on_contention()
 def settle_due(*, limit: int, now: datetime) -> int:
     """Settle up to ``limit`` due earnings: frozen → debt first, then available. Returns how many.
 
-    Rows another worker or a refund holds are skipped and come next time.
+    Two statements whatever the limit, which also bounds the memory. Safe to run twice and at the same
+    time: a row is claimed once, and a journal's key names its earning for ever.
     """
     with transaction.atomic():
-        due = Earning.objects.filter(state=EarningState.FROZEN, due_at__lte=now)
-        ids = list(
-            due.order_by("due_at", "pk")
-            .select_for_update(of=("self",), no_key=True, skip_locked=True)
-            .values_list("pk", flat=True)[:limit]
-        )
-        if not ids:
-            return 0
-        rows = (
-            Earning.objects.filter(pk__in=ids)
-            .annotate(
-                code=F("supplier__code"),
-                number=F("order__number"),
-                part=F("supplier_order__number"),
-                line=F("order_line__line"),
-            )
-            .order_by("pk")
-        )
-        postings = [_settlement(row) for row in rows]
-        move_many(Earning, ids, source=EarningState.FROZEN, to=EarningState.SETTLED, actor="system", at=now)
-        Earning.objects.filter(pk__in=ids).update(settled_at=now)
-        post_many(postings=postings, at=now)
-    return len(ids)
+        with connection.cursor() as cursor:
+            cursor.execute(_SETTLE, {"now": now, "limit": limit})
+            rows = cursor.fetchall()
+        post_many(postings=[_settlement(*row) for row in rows], at=now)
+    return len(rows)
 
 
-def _settlement(row: Earning) -> Posting:
-    code, line = row.code, row.line  # type: ignore[attr-defined]
-    number, part = row.number, row.part  # type: ignore[attr-defined]
+def _settlement(number: str, part: str, line: int | None, left_fen: int, code: str) -> Posting:
     entry = Entry(
         debit=chart.supplier_frozen(code),
         credit=chart.supplier_available(code),
-        amount_fen=row.amount_fen - row.deducted_fen,
+        amount_fen=left_fen,
         credit_first=chart.supplier_debt(code),
     )
     key = f"supplier_settled:{part}:{line if line is not None else 'freight'}"
