@@ -218,7 +218,9 @@ def flash_sale(bench: Bench) -> list[Row]:
         on_hand=PIECES, received=StockItem.objects.get(sku_id=sku_id).received - left
     )
     acknowledged: set[str] = set()
-    refused, turn, killed = [], iter(range(10**9)), []
+    refused: list[int] = []
+    killed: list[int] = []
+    turn = iter(range(10**9))
     with bench.stack.web(database) as web:
 
         def heard(_client: int, status: int, body: bytes) -> None:
