@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from distributors.commissions.actions import settle_due
@@ -22,9 +22,11 @@ from distributors.stores.models import Store
 from orders.lifecycle.models import Order
 from shop.accounts.models import AccessToken, Address, User
 from shop.base.numbers import new_number, new_token, token_hash
-from shop.catalogue.models import Sku
+from shop.catalogue.models import Product, Sku
 from shop.ledger.queries import balance_fen
+from shop.pricing.models import SkuPrice
 from shop.stock.models import StockItem
+from shop.suppliers.models import Supplier
 from tests import world
 from tests.bench.case import Bench, case
 from tests.bench.limits_trade import PLACE, SETTLE
@@ -81,10 +83,7 @@ def _seed() -> Shop:
     suppliers = [
         world.supplier(f"供应商{place}", code=f"supplier{place}", owner=f"老板{place}") for place in range(SUPPLIERS)
     ]
-    with transaction.atomic():
-        for one in suppliers:
-            for place in range(SKUS // SUPPLIERS):
-                world.product(one, f"{one.name}货品{place}", pieces=PLENTY)
+    _stock_up(suppliers)
     now = timezone.now()
     users = User.objects.bulk_create(
         User(phone=f"150{place:08d}", name=f"顾客{place}", password="!") for place in range(PEOPLE)
@@ -117,6 +116,29 @@ def _seed() -> Shop:
     _lead(store, people)
     skus = [list(Sku.objects.filter(supplier=one).order_by("pk").values_list("pk", "number")) for one in suppliers]
     return Shop(people, skus, store.code)
+
+
+def _stock_up(suppliers: list[Supplier]) -> None:
+    """Every supplier has its share of the SKUs on sale, ¥98 each, and more pieces than anybody buys."""
+    now, shelf = timezone.now(), world.category()
+    products = Product.objects.bulk_create(
+        Product(
+            supplier=one,
+            category=shelf,
+            handle=f"goods-{place}",
+            title=f"{one.name}货品{place}",
+            state="on_sale",
+            on_sale_at=now,
+            reviewed_version=1,
+        )
+        for one in suppliers
+        for place in range(SKUS // SUPPLIERS)
+    )
+    skus = Sku.objects.bulk_create(Sku(product=one, supplier_id=one.supplier_id, weight_g=250) for one in products)
+    SkuPrice.objects.bulk_create(
+        SkuPrice(sku=one, supply_fen=6_000, retail_fen=9_800, floor_fen=9_000, ceiling_fen=12_000) for one in skus
+    )
+    StockItem.objects.bulk_create(StockItem(sku=one, received=PLENTY, on_hand=PLENTY) for one in skus)
 
 
 def _lead(store: Store, people: list[Person]) -> None:
@@ -157,7 +179,7 @@ def order_request(shop: Shop, person: Person, wishes: list[tuple[str, int]]) -> 
 
 
 def _placing(port: int, shop: Shop, seconds: float, wishes: Callable[[], list[tuple[str, int]]]) -> float:
-    """Return how many orders a second were placed; every answer must be one."""
+    """Return how many orders a second were placed. A machine that is too busy answers 503, which counts for nothing."""
     people = random.sample(shop.people, len(shop.people))
     turn = iter(range(10**9))
     done = load(
@@ -165,9 +187,9 @@ def _placing(port: int, shop: Shop, seconds: float, wishes: Callable[[], list[tu
         next_request=lambda _client: order_request(shop, people[next(turn) % len(people)], wishes()),
         seconds=seconds,
     )
-    if set(done.statuses) != {201}:
-        raise RuntimeError(f"not every order was placed: {done.statuses}")
-    return done.rate
+    if not done.statuses[201] or set(done.statuses) - {201, 503}:
+        raise RuntimeError(f"orders were not placed: {done.statuses}")
+    return done.statuses[201] / done.seconds
 
 
 def _two(shop: Shop) -> list[tuple[str, int]]:
