@@ -15,6 +15,7 @@ from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, staff_actor, yu
 
 OURS = yuan("ours_fen", _("here"))
 THEIRS = yuan("theirs_fen", _("there"))
+KINDS = {"payment": _("payment"), "refund": _("refund"), "transfer": _("withdrawal")}
 
 
 class ExplanationForm(ActForm):
@@ -44,12 +45,27 @@ class ReconciliationAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(BookDifference)
 class BookDifferenceAdmin(ReadOnly, Acting, ModelAdmin):
-    list_display = ("number", "kind", "cause", OURS, THEIRS, "reference", "is_mended", "explanation")
+    list_display = ("number", "what", "cause", OURS, THEIRS, "reference", "is_mended", "explanation")
     list_filter = ("cause", "kind", "is_mended")
     search_fields = ("number", "reference")
     list_select_related = ("reconciliation",)
     ordering = ("-reconciliation_id", "kind", "number")
     show_full_result_count = False
+    fields = (
+        "reconciliation",
+        "number",
+        "what",
+        "cause",
+        OURS,
+        THEIRS,
+        "detail",
+        "reference",
+        "is_mended",
+        "mend_error",
+        "explained_by",
+        "explanation",
+    )
+    readonly_fields = fields
     acts = (
         Act(
             "explain",
@@ -61,3 +77,7 @@ class BookDifferenceAdmin(ReadOnly, Acting, ModelAdmin):
             permission="payments.change_bookdifference",
         ),
     )
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def what(self, row: BookDifference) -> str:
+        return str(KINDS[row.kind])
