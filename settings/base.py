@@ -144,6 +144,8 @@ CSRF_COOKIE_NAME = "lj_csrf"
 CSRF_COOKIE_HTTPONLY = True
 
 # Wrong passwords of one account, and of one address (many people share one behind a carrier's gateway), in 15 minutes.
+# Who may do what: the staff's roles stand there, and the tests try every route by it.
+LINJIA_ACCESS_FILE = BASE_DIR / "docs" / "access.toml"
 LINJIA_SIGN_IN_TRIES_MAX = env_int("LINJIA_SIGN_IN_TRIES_MAX", 5, minimum=1)
 LINJIA_SIGN_IN_TRIES_PER_ADDRESS_MAX = env_int("LINJIA_SIGN_IN_TRIES_PER_ADDRESS_MAX", 50, minimum=1)
 # How many proxies of ours stand in front and add to X-Forwarded-For; 0: the connection itself says who asks.
@@ -300,6 +302,8 @@ LINJIA_COMMISSION_CAP_BP = env_int("LINJIA_COMMISSION_CAP_BP", 5000, maximum=10_
 LINJIA_WITHDRAW_MIN_FEN = env_int("LINJIA_WITHDRAW_MIN_FEN", 100, minimum=1)
 LINJIA_WITHDRAW_MAX_FEN = env_int("LINJIA_WITHDRAW_MAX_FEN", 2_000_000, minimum=1)
 LINJIA_WITHDRAWALS_PER_DAY_MAX = env_int("LINJIA_WITHDRAWALS_PER_DAY_MAX", 5, minimum=1)
+# Above this amount two different members of staff must agree before money leaves.
+LINJIA_TWO_PERSON_FEN = env_int("LINJIA_TWO_PERSON_FEN", 500_000)
 LINJIA_TRANSFER_HOURS = env_int("LINJIA_TRANSFER_HOURS", 24, minimum=1)
 LINJIA_PAYOUT_COOLING_HOURS = env_int("LINJIA_PAYOUT_COOLING_HOURS", 24)
 LINJIA_AFTERSALE_ANSWER_HOURS = env_int("LINJIA_AFTERSALE_ANSWER_HOURS", 48, minimum=1)

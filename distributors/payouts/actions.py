@@ -161,7 +161,8 @@ def request(*, store: Store, amount_fen: int, now: datetime) -> Withdrawal:
         )
         account = _usable(rows, now)
         day = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-        check_count(Withdrawal.objects.filter(store=store, requested_at__gte=day).count(), limits)
+        made_today = Withdrawal.objects.filter(store=store, requested_at__gte=day).count()
+        check_count(made_today, limits, wait=day + timedelta(days=1) - now)
         _refuse_debt(store)
         withdrawal = Withdrawal.objects.create(
             store=store,
@@ -169,6 +170,7 @@ def request(*, store: Store, amount_fen: int, now: datetime) -> Withdrawal:
             openid=account.openid,
             real_name=account.real_name,
             gateway=settings.LINJIA_GATEWAY,
+            needs_two=amount > settings.LINJIA_TWO_PERSON_FEN,
             requested_at=now,
         )
         try:
@@ -214,14 +216,22 @@ def _refuse_debt(store: Store) -> None:
 def approve(*, withdrawal: Withdrawal, actor: str, now: datetime, reason: str = "") -> None:
     """Let a withdrawal be paid; a task sends it. Raises ``StateConflict`` when it was decided already.
 
-    Nobody approves her own (``NotAllowed``); the money of a banned distributor needs a reason
-    (``Invalid``).
+    An amount above ``LINJIA_TWO_PERSON_FEN`` needs two: the first agrees, another one approves
+    (``NotAllowed`` for the same person). Nobody approves her own (``NotAllowed``); the money of a banned
+    distributor needs a reason (``Invalid``).
     """
     store = Store.objects.select_related("distributor__user").get(pk=withdrawal.store_id)
     if actor.partition(":")[2] == store.distributor.user.number:
         raise NotAllowed(_("Somebody else must decide about your own withdrawal."))
     if store.distributor.state == DistributorState.BANNED and not reason.strip():
         raise Invalid(_("This distributor is banned. Say why the money is paid all the same."), field="reason")
+    needs_two = withdrawal.needs_two or withdrawal.amount_fen > settings.LINJIA_TWO_PERSON_FEN
+    if needs_two and withdrawal.state == WithdrawalState.REQUESTED:
+        changes = {"needs_two": True, "agreed_by": actor}
+        move(withdrawal, WithdrawalState.AGREED_ONCE, actor=actor, at=now, reason=reason.strip(), changes=changes)
+        return
+    if needs_two and withdrawal.agreed_by == actor:
+        raise NotAllowed(_("You have agreed already. An amount this large needs a second person."))
     with transaction.atomic():
         move(
             withdrawal,

@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 
 from distributors.payouts import actions
 from distributors.payouts.models import PayoutAccount, Withdrawal
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import NOT_SENT, TO_DECIDE, WithdrawalState
 from shop.accounts.rules import mask_name
 from shop.base.backoffice import Act, ActForm, Acting, ReadOnly, ReasonForm, staff_actor, yuan
 from shop.base.errors import Conflict
@@ -47,6 +47,12 @@ def _query(request: HttpRequest, row: Withdrawal, data: dict[str, Any]) -> None:
         raise Conflict(_("The channel does not answer. Ask again in a minute.")) from error
 
 
+def _what_approving_means(row: Withdrawal) -> str:
+    if row.needs_two and row.state == WithdrawalState.REQUESTED:
+        return str(_("The amount is large: it is sent when a second person has approved it too."))
+    return str(_("It is sent to the channel under its own number, once."))
+
+
 # What was sent and has no known end.
 _SENT = (WithdrawalState.SENDING, WithdrawalState.UNKNOWN, WithdrawalState.WAITING_USER)
 
@@ -69,6 +75,8 @@ class WithdrawalAdmin(ReadOnly, Acting, ModelAdmin):
         "gateway",
         "bill_id",
         "requested_at",
+        "needs_two",
+        "agreed_by",
         "reviewed_by",
         "reviewed_at",
         "sent_at",
@@ -83,8 +91,8 @@ class WithdrawalAdmin(ReadOnly, Acting, ModelAdmin):
             _("Approve"),
             _approve,
             ApprovalForm,
-            offered=lambda row: row.state == WithdrawalState.REQUESTED,
-            explain=_("It is sent to the channel under its own number, once."),
+            offered=lambda row: row.state in TO_DECIDE,
+            explain=_what_approving_means,
             permission="payouts.change_withdrawal",
         ),
         Act(
@@ -93,7 +101,7 @@ class WithdrawalAdmin(ReadOnly, Acting, ModelAdmin):
             _reject,
             ReasonForm,
             is_dangerous=True,
-            offered=lambda row: row.state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED),
+            offered=lambda row: row.state in NOT_SENT,
             explain=_("The amount is available to her again; she reads the reason."),
             permission="payouts.change_withdrawal",
         ),

@@ -9,6 +9,15 @@ from distributors.stores.models import Distributor, Store
 from shop.base.numbers import new_number
 from shop.privacy.fields import SealedField
 
+# The states that money may leave in, or has left in.
+_AGREED = (
+    WithdrawalState.APPROVED,
+    WithdrawalState.SENDING,
+    WithdrawalState.UNKNOWN,
+    WithdrawalState.WAITING_USER,
+    WithdrawalState.PAID,
+)
+
 
 def new_withdrawal_number() -> str:
     return new_number("W")
@@ -54,6 +63,9 @@ class Withdrawal(models.Model):
     real_name = SealedField(_("real name"), max_length=40)
     gateway = models.CharField(_("gateway"), max_length=16)
     requested_at = models.DateTimeField(_("requested at"))
+    # Set when the amount is above the limit of that day; then two different people must agree.
+    needs_two = models.BooleanField(_("needs two people"), default=False)
+    agreed_by = models.CharField(_("first agreed by"), max_length=64, blank=True)
     reviewed_by = models.CharField(_("reviewed by"), max_length=64, blank=True)
     reviewed_at = models.DateTimeField(_("reviewed at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
@@ -72,6 +84,12 @@ class Withdrawal(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount_fen__gt=0, tax_fen__gte=0), name="payouts_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(needs_two=False)
+                | ~Q(state__in=_AGREED)
+                | (~Q(agreed_by="") & ~Q(reviewed_by="") & ~Q(agreed_by=models.F("reviewed_by"))),
+                name="payouts_two_people_agree",
+            ),
             models.CheckConstraint(condition=Q(tax_fen__lt=models.F("amount_fen")), name="payouts_tax_below_amount"),
             # One bill of the gateway pays one withdrawal.
             models.UniqueConstraint(fields=["gateway", "bill_id"], condition=~Q(bill_id=""), name="payouts_bill_once"),

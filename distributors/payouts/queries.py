@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from distributors.payouts.models import PayoutAccount, Withdrawal
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import TO_DECIDE, WithdrawalState
 from distributors.stores.models import Store
 from shop.base.errors import NotFound
 from shop.ledger import chart
@@ -56,7 +56,7 @@ def withdrawal_of(store: Store, number: str) -> Withdrawal:
 
 def withdrawals_to_review() -> QuerySet[Withdrawal]:
     """Return what waits for a decision, the oldest first; for staff."""
-    rows = Withdrawal.objects.filter(state=WithdrawalState.REQUESTED)
+    rows = Withdrawal.objects.filter(state__in=TO_DECIDE)
     return rows.select_related("store__distributor__user").order_by("pk")
 
 

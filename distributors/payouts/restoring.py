@@ -9,7 +9,7 @@ from distributors.payouts.books import give_back, reserve_restored
 from distributors.payouts.holds import open_hold
 from distributors.payouts.models import Withdrawal
 from distributors.payouts.sending import PAY, record, settle_unknown
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import NOT_SENT, TO_DECIDE, WithdrawalState
 from distributors.stores.models import Store
 from shop.base.errors import Conflict, NotFound
 from shop.base.locks import lock_rows
@@ -21,7 +21,6 @@ from shop.notifications.actions import notify
 from shop.states.machine import move
 from shop.work.actions import forget
 
-_NOT_SENT = (WithdrawalState.REQUESTED, WithdrawalState.APPROVED)
 _REASON = "the gateway had it already"
 
 
@@ -33,7 +32,7 @@ def take_in(*, number: str, now: datetime) -> Withdrawal:
     withdrawal = Withdrawal.objects.filter(number=number).first()
     if withdrawal is None:
         raise NotFound(_("There is no withdrawal %(number)s.") % {"number": number}, field="number")
-    if withdrawal.state not in _NOT_SENT:
+    if withdrawal.state not in NOT_SENT:
         return settle_unknown(number=number, now=now)
     told = gateway_named(withdrawal.gateway).query_transfer(number)
     if told.state == "not_found":
@@ -89,7 +88,7 @@ def _decline_newer(withdrawal: Withdrawal, *, actor: str, now: datetime) -> None
         return
     code = withdrawal.store.code
     newer = Withdrawal.objects.filter(
-        store_id=withdrawal.store_id, state__in=_NOT_SENT, requested_at__gte=hold.placed_at
+        store_id=withdrawal.store_id, state__in=NOT_SENT, requested_at__gte=hold.placed_at
     )
     for row in lock_rows(newer.select_related("store__distributor")):
         if balance_fen(chart.store_available(code)) >= withdrawal.amount_fen:
@@ -104,8 +103,10 @@ def _decline_newer(withdrawal: Withdrawal, *, actor: str, now: datetime) -> None
 
 
 def _as_sent(withdrawal: Withdrawal, *, actor: str, now: datetime) -> None:
-    if withdrawal.state == WithdrawalState.REQUESTED:
-        changes = {"reviewed_by": actor, "reviewed_at": now}
+    if withdrawal.state in TO_DECIDE:
+        # It has left already: the gateway's word stands for whoever agreed to a large amount.
+        agreed = {"agreed_by": "gateway"} if withdrawal.needs_two else {}
+        changes = {"reviewed_by": actor, "reviewed_at": now, **agreed}
         move(withdrawal, WithdrawalState.APPROVED, actor=actor, at=now, reason=_REASON, changes=changes)
     move(withdrawal, WithdrawalState.SENDING, actor=actor, at=now, reason=_REASON, changes={"sent_at": now})
     forget(what=PAY, subject=withdrawal.number)

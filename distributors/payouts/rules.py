@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import NOT_SENT, WithdrawalState
 from shop.base.errors import Conflict, Invalid
 from shop.base.money import format_yuan
 
@@ -52,9 +52,10 @@ class Limits:
 
 
 class TooManyWithdrawals(Conflict):
-    """The day's requests are used up."""
+    """The day's requests are used up; ``extra["retry_after_seconds"]`` says when the next day begins."""
 
     code = "too_many_withdrawals"
+    status = 429
 
 
 def check_amount(amount_fen: object, limits: Limits) -> int:
@@ -77,11 +78,12 @@ def check_amount(amount_fen: object, limits: Limits) -> int:
     return amount_fen
 
 
-def check_count(made_today: int, limits: Limits) -> None:
-    """Raise :class:`TooManyWithdrawals` when today's requests are used up."""
+def check_count(made_today: int, limits: Limits, *, wait: timedelta) -> None:
+    """Raise :class:`TooManyWithdrawals` when today's requests are used up; ``wait`` is what is left of the day."""
     if made_today >= limits.per_day_max:
         raise TooManyWithdrawals(
-            _("You can ask %(most)d times a day. Come back tomorrow.") % {"most": limits.per_day_max}
+            _("You can ask %(most)d times a day. Come back tomorrow.") % {"most": limits.per_day_max},
+            extra={"retry_after_seconds": max(1, int(wait.total_seconds()))},
         )
 
 
@@ -103,7 +105,7 @@ def fault_of(told: str, told_fen: int, *, state: str, due_fen: int) -> str:
     """
     if told_fen not in (0, due_fen) or (told == "paid" and told_fen != due_fen):
         return f"amount {told_fen} instead of {due_fen}"
-    if state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED):
+    if state in NOT_SENT:
         return NEVER_SENT
     if told == "paid" and state in ENDED:
         return "" if state == WithdrawalState.PAID else "paid after it had ended"

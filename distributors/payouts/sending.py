@@ -24,7 +24,7 @@ from distributors.payouts.rules import (
     query_pause,
     readable_reason,
 )
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import NOT_SENT, WithdrawalState
 from distributors.stores.models import Store
 from distributors.stores.states import DistributorState
 from shop.base.errors import Conflict, NotFound
@@ -144,7 +144,7 @@ def cancel(*, store: Store, number: str, now: datetime, gateway: Gateway | None 
     """
     with transaction.atomic(durable=True):
         withdrawal = _locked(number, store=store)
-        if withdrawal.state in (WithdrawalState.REQUESTED, WithdrawalState.APPROVED):
+        if withdrawal.state in NOT_SENT:
             refuse_when_held()
             move(
                 withdrawal,

@@ -8,6 +8,8 @@ from shop.states.machine import Table
 
 class WithdrawalState(models.TextChoices):
     REQUESTED = "requested", _("requested")
+    # Large amounts: one person has agreed, another one must too.
+    AGREED_ONCE = "agreed_once", _("agreed by one")
     APPROVED = "approved", _("approved")
     REJECTED = "rejected", _("rejected")
     CANCELLED = "cancelled", _("cancelled")
@@ -22,6 +24,12 @@ WITHDRAWAL = Table(
     "withdrawal",
     {
         WithdrawalState.REQUESTED: (
+            WithdrawalState.AGREED_ONCE,
+            WithdrawalState.APPROVED,
+            WithdrawalState.REJECTED,
+            WithdrawalState.CANCELLED,
+        ),
+        WithdrawalState.AGREED_ONCE: (
             WithdrawalState.APPROVED,
             WithdrawalState.REJECTED,
             WithdrawalState.CANCELLED,
@@ -50,3 +58,8 @@ WITHDRAWAL = Table(
         WithdrawalState.CANCELLED: (),
     },
 )
+
+# Nothing was sent yet: it may be declined or taken back.
+NOT_SENT = (WithdrawalState.REQUESTED, WithdrawalState.AGREED_ONCE, WithdrawalState.APPROVED)
+# What waits for somebody to decide.
+TO_DECIDE = (WithdrawalState.REQUESTED, WithdrawalState.AGREED_ONCE)

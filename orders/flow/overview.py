@@ -64,6 +64,7 @@ def staff(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         (Product, ProductState.IN_REVIEW, _("Products to review"), "rate_review"),
         (Distributor, DistributorState.APPLIED, _("Applications"), "how_to_reg"),
         (Withdrawal, WithdrawalState.REQUESTED, _("Withdrawals to approve"), "payments"),
+        (Withdrawal, WithdrawalState.AGREED_ONCE, _("Large withdrawals for a second person"), "group"),
         (Withdrawal, WithdrawalState.UNKNOWN, _("Withdrawals being checked"), "contact_support"),
         (AfterSale, AfterSaleState.ESCALATED, _("Disputes"), "gavel"),
         (Refund, RefundState.FAILED, _("Failed refunds"), "money_off"),

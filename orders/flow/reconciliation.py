@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from distributors.payouts import holds, restoring
 from distributors.payouts.models import PayoutHold, Withdrawal
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import NOT_SENT, WithdrawalState
 from orders.flow import reversal
 from orders.flow.comparison import compare, write_down
 from orders.flow.payment import query_payment, take_in_lost
@@ -36,7 +36,6 @@ _DONE = ("paid", "refunded", "succeeded")
 _FAILED = ("abnormal", "closed", "failed", "cancelled")
 # Payouts that somebody got and our books do not have: none is sent until a person has looked.
 _FORGOTTEN = (DifferenceCause.UNKNOWN_HERE, DifferenceCause.ENDED_HERE)
-_NOT_SENT = (WithdrawalState.REQUESTED, WithdrawalState.APPROVED)
 _OUT = (WithdrawalState.SENDING, WithdrawalState.UNKNOWN, WithdrawalState.WAITING_USER)
 
 
@@ -115,7 +114,7 @@ def _ask(run: Reconciliation, rail: Gateway, *, now: datetime) -> None:
             _add(run, kind, number, _cause_of_open(told, amount_fen), told, reference)
     if holds.open_hold() is not None:
         # As far as we remember these were never sent; after a restore they may have been.
-        for row in _withdrawals(run, Withdrawal.objects.filter(state__in=_NOT_SENT)):
+        for row in _withdrawals(run, Withdrawal.objects.filter(state__in=NOT_SENT)):
             told = _told(rail, "transfer", row.number)
             if told is not None and told[0] != "not_found":
                 _add(run, "transfer", row.number, DifferenceCause.NOT_RECORDED, told, row.store.code)

@@ -19,7 +19,7 @@ from distributors.payouts import actions
 from distributors.payouts import queries as payouts
 from distributors.payouts.models import Withdrawal
 from distributors.payouts.rules import readable_reason
-from distributors.payouts.states import WithdrawalState
+from distributors.payouts.states import NOT_SENT, WithdrawalState
 from distributors.web.access import StoreRequest, store_owner
 from distributors.web.dashboard.forms import PayoutAccountForm, WithdrawForm
 from shop.accounts.queries import openid_of
@@ -41,6 +41,11 @@ WORDS: dict[str, tuple[str | Promise, str, str | Promise]] = {
         gettext_lazy("Being looked at"),
         "wait",
         gettext_lazy("Somebody at Linjia looks at it, usually within a working day."),
+    ),
+    WithdrawalState.AGREED_ONCE: (
+        gettext_lazy("Being looked at"),
+        "wait",
+        gettext_lazy("One person at Linjia has agreed; for this much a second one looks at it too."),
     ),
     WithdrawalState.APPROVED: (
         gettext_lazy("Approved"),
@@ -79,7 +84,7 @@ WORDS: dict[str, tuple[str | Promise, str, str | Promise]] = {
         gettext_lazy("The amount is available again."),
     ),
 }
-_MAY_CANCEL = (WithdrawalState.REQUESTED, WithdrawalState.APPROVED, WithdrawalState.WAITING_USER)
+_MAY_CANCEL = (*NOT_SENT, WithdrawalState.WAITING_USER)
 STEP_WORDS: dict[str, str | Promise] = {state: words[0] for state, words in WORDS.items()}
 
 
