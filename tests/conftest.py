@@ -1,5 +1,7 @@
 """What every test may ask for. There are no mocks: PostgreSQL and Valkey are real, WeChat is the sandbox."""
 
+import os
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +15,14 @@ from django.db import connection
 from django.utils import translation
 
 pytest_plugins = ["tests.gateways_fixtures"]
+pytest.register_assert_rewrite("tests.properties.stage", "tests.properties.trade_machine")
+# Chosen once, before the workers start, so that all of them share it and the report can say it.
+os.environ.setdefault("LINJIA_PROOF_SEED", str(random.SystemRandom().randrange(10**9)))
+
+
+def pytest_report_header() -> str:
+    """Say with which seed the trade machine runs; setting it replays the run."""
+    return f"trade machine: LINJIA_PROOF_SEED={os.environ['LINJIA_PROOF_SEED']}"
 
 
 @pytest.fixture(scope="session")
