@@ -168,7 +168,10 @@ def _write(checkout: Checkout, placed: Placed, rows: OrderRows, once: Once | Non
             cursor.execute(_PLACE, arguments)
             (order_id,) = cursor.fetchone()
     except DatabaseError as error:
-        raise out_of_stock(error) or error from error
+        refusal = out_of_stock(error)
+        if refusal is None:
+            raise
+        raise refusal from error
     return int(order_id)
 
 

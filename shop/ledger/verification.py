@@ -63,15 +63,17 @@ _QUERIES: Mapping[str, str] = {
     """,
     # Tables and views that hold an amount or a rate hold no binary fractions; amounts are bigint.
     "float_column": """
-        SELECT c.table_schema || '.' || c.table_name || '.' || c.column_name, c.data_type
-        FROM information_schema.columns c
-        WHERE c.table_schema IN (current_schema(), 'audit')
-          AND ((c.data_type IN ('real', 'double precision', 'money') AND (c.table_schema = 'audit' OR EXISTS (
-                    SELECT FROM information_schema.columns m
-                    WHERE m.table_schema = c.table_schema AND m.table_name = c.table_name
-                      AND m.column_name ~ '_(fen|bp)$')))
-            OR (c.column_name ~ '_fen$' AND c.data_type NOT IN ('bigint', 'numeric'))
-            OR (c.column_name ~ '_bp$' AND c.data_type NOT IN ('integer', 'bigint')))
+        SELECT n.nspname || '.' || c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)
+        FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm')
+        JOIN pg_namespace n ON n.oid = c.relnamespace AND (n.nspname = 'audit'
+            OR n.oid = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger_journal'::regclass))
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+          AND ((a.atttypid IN ('real'::regtype, 'double precision'::regtype, 'money'::regtype) AND EXISTS (
+                SELECT FROM pg_attribute m
+                WHERE m.attrelid = c.oid AND NOT m.attisdropped AND m.attname ~ '_(fen|bp)$'))
+            OR (a.attname ~ '_fen$' AND a.atttypid NOT IN ('bigint'::regtype, 'numeric'::regtype))
+            OR (a.attname ~ '_bp$' AND a.atttypid NOT IN ('integer'::regtype, 'bigint'::regtype)))
     """,
     # In production the app's role owns nothing here; with one role for all, the triggers stand alone.
     "app_rights": """
