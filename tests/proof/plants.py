@@ -382,6 +382,7 @@ SQL = {
         {"withdrawal_booked", "move_not_allowed"},
         "UPDATE ledger_journal SET kind = 'withdrawal_paid' WHERE kind = 'payment_received'",
     ),
+    "a phone can be read": ({"plain_text"}, "UPDATE accounts_user SET phone = '13800000001' WHERE name = '苏 Su'"),
     "a payment is forgotten": (
         {"gateway_account", "payment_booked", "state_now"},
         "UPDATE payments_payment SET state = 'started', is_applied = false",

@@ -20,7 +20,7 @@ ROWS = {row[0]: row[1:] for row in ROW.findall((PROJECT / "docs/invariants.md").
 ASKED_FOR = {
     *(f"M{number}" for number in (*range(1, 18), 21, 22)),
     *(f"S{number}" for number in range(1, 6)),
-    *("W1", "W2", "W3", "R1", "R2"),
+    *("W1", "W2", "W3", "R1", "R2", "P1"),
 }
 
 
