@@ -164,7 +164,7 @@ def _model_of(site: Any, pattern: str) -> tuple[type[models.Model], Any] | tuple
 
 
 def _address(route: Route, pk: Any) -> str:
-    values = {"object_id": str(pk), "app_label": "catalogue", "url": "", "content_type_id": "1"}
+    values = {"object_id": str(pk), "app_label": "catalogue", "url": "", "content_type_id": "1", "picture": "0"}
     return route.url({name: values[name] for name in route.parameters})
 
 

@@ -26,10 +26,13 @@ from shop.accounts.models import User
 from shop.catalogue.actions import create_product
 from shop.catalogue.models import Product
 from shop.catalogue.rules import SkuDraft
+from shop.media import actions as media
+from shop.media.models import Picture
 from tests import world
 from tests.distributors import sellers
 from tests.orders import trade
 from tests.routes import ROLES, Route
+from tests.uploads import photo
 
 CANARY = "canary-7f3a"
 RANDOM = "ZZ00000000000000"
@@ -47,6 +50,7 @@ class Things:
     case: str
     address: str
     review: str
+    picture: str
     store: Store | None = None
     product: Product | None = None
     link: ShareLink | None = None
@@ -78,8 +82,10 @@ def bought_by(user: User, tea: Product, *, secret: str = "") -> Things:
         reason="other",
         quantity=1,
         text=secret,
+        pictures=[picture := evidence_of(user)],
         now=world.now(),
     )
+    media.draw_picture(number=picture.number, now=world.now())
     payment = trade.start(waiting, kind="native")
     cart.put_in(
         owner=cart.CartOwner(user=user),
@@ -89,7 +95,14 @@ def bought_by(user: User, tea: Product, *, secret: str = "") -> Things:
         now=world.now(),
     )
     review = reviewed_by(user, tea, secret=secret)
-    return Things(user, order, waiting, part.number, payment.number, case.number, address.number, review)
+    return Things(
+        user, order, waiting, part.number, payment.number, case.number, address.number, review, picture.number
+    )
+
+
+def evidence_of(user: User) -> Picture:
+    """Return a photo somebody sent for a case."""
+    return media.keep(data=photo(), purpose=Picture.Purpose.EVIDENCE, uploader=user, now=world.now())
 
 
 def reviewed_by(user: User, tea: Product, *, secret: str) -> str:
@@ -184,6 +197,7 @@ class Town:
             "part": things.part,
             "path": self.media,
             "payment": things.payment,
+            "picture": things.picture,
             "product": (things.product or self.tea).number,
             "rest": "nothing/",
             "sku": world.sku_of(self.tea).number,

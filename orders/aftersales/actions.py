@@ -5,21 +5,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.files.base import ContentFile, File
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from orders.aftersales.models import AfterSale, Evidence
+from orders.aftersales.models import AfterSale, Evidence, EvidencePhoto
+from orders.aftersales.rules import Proposal
 from orders.aftersales.states import AfterSaleState
 from orders.lifecycle.models import OrderLine
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import require_transaction
-from shop.base.numbers import new_token
-from shop.media.drawing import BYTES_MAX, draw
+from shop.media import actions as media
+from shop.media.models import Picture
 from shop.states.machine import move
 from shop.work import actions as work
 
-IMAGES_MAX = 6
+PHOTOS_MAX = 6
 TEXT_LENGTH_MAX = 500
 
 
@@ -34,9 +34,7 @@ def open_case(
     order_line: OrderLine,
     kind: str,
     reason: str,
-    quantity: int,
-    amount_fen: int,
-    freight_fen: int,
+    proposal: Proposal,
     now: datetime,
 ) -> AfterSale:
     """Open a case; the supplier's time to answer begins. Raises :class:`CaseOpen`."""
@@ -49,9 +47,10 @@ def open_case(
                 order_line=order_line,
                 kind=kind,
                 reason=reason,
-                quantity=quantity,
-                amount_fen=amount_fen,
-                freight_fen=freight_fen,
+                quantity=proposal.asked,
+                amount_fen=proposal.amount_fen,
+                freight_fen=proposal.freight_fen,
+                basis=proposal.facts(),
                 opened_at=now,
             )
     except IntegrityError as error:
@@ -92,34 +91,27 @@ def step(
 
 
 def add_evidence(
-    *, case: AfterSale, author: str, text: str, images: Sequence["File[bytes]"], now: datetime
-) -> list[Evidence]:
-    """Add words and pictures to the conversation; return what was added.
+    *, case: AfterSale, author: str, text: str, pictures: Sequence[Picture] = (), now: datetime
+) -> Evidence | None:
+    """Add words and photos to the conversation; None when there is neither.
 
-    Pictures are drawn anew: whatever else hides in the files, and their names, is gone. Raises
-    ``Invalid`` for more than six pictures, for what is no picture, too many words, or an author we do
-    not know.
+    Raises ``Invalid`` for more than six photos, too many words, an author we do not know, or a picture that was
+    used already.
     """
-    words = text.strip()
+    require_transaction()
+    words = text.replace("\x00", "").strip()
     if len(words) > TEXT_LENGTH_MAX:
         raise Invalid(_("Say it in at most %(most)s characters.") % {"most": TEXT_LENGTH_MAX}, field="text")
-    if len(images) > IMAGES_MAX:
-        raise Invalid(_("At most %(most)s pictures.") % {"most": IMAGES_MAX}, field="images")
+    if len(pictures) > PHOTOS_MAX:
+        raise Invalid(_("At most %(most)s pictures.") % {"most": PHOTOS_MAX}, field="pictures")
     if author not in Evidence.Author.values:
         raise Invalid(_("Somebody must have said it."), field="author")
-    drawn = [_draw_anew(image) for image in images]
-    first = drawn[0] if drawn else ""
-    said = [(words, first), *(("", image) for image in drawn[1:])]
-    return [
-        Evidence.objects.create(aftersale=case, author=author, text=text, image=image, at=now)
-        for text, image in said
-        if text or image
-    ]
-
-
-def _draw_anew(image: "File[bytes]") -> "ContentFile[bytes]":
-    try:
-        picture = draw(image.read(BYTES_MAX + 1)).large
-    except Invalid as error:
-        raise Invalid(error.message, field="images") from error
-    return ContentFile(picture, name=f"{new_token(24)}.webp")
+    if not words and not pictures:
+        return None
+    said = Evidence.objects.create(aftersale=case, author=author, text=words, at=now)
+    for position, picture in enumerate(pictures):
+        if picture.purpose != Picture.Purpose.EVIDENCE:
+            raise Invalid(_("This picture was sent for something else."), field="pictures")
+        media.attach(picture=picture, now=now)
+        EvidencePhoto.objects.create(evidence=said, picture=picture, position=position)
+    return said

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from orders.aftersales.states import AFTER_SALE, AfterSaleState
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from shop.base.numbers import new_number
+from shop.media.models import Picture
 
 
 def new_aftersale_number() -> str:
@@ -42,6 +43,8 @@ class AfterSale(models.Model):
     quantity = models.PositiveIntegerField(_("quantity"))
     amount_fen = models.BigIntegerField(_("amount (fen)"))
     freight_fen = models.BigIntegerField(_("of which freight (fen)"), default=0)
+    # How the amount came about, as it was when the case was opened: the facts of ``rules.Proposal``.
+    basis = models.JSONField(_("how the amount came about"), default=dict, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=AfterSaleState, default=AfterSaleState.OPENED)
     opened_at = models.DateTimeField(_("opened at"))
     # When silence of the side whose turn it is decides.
@@ -72,7 +75,7 @@ class AfterSale(models.Model):
 
 
 class Evidence(models.Model):
-    """One contribution to a case: words, a picture, or both."""
+    """One contribution to a case: words, photos, or both. Append-only: the database refuses edits."""
 
     class Author(models.TextChoices):
         CUSTOMER = "customer", _("customer")
@@ -82,7 +85,6 @@ class Evidence(models.Model):
     aftersale = models.ForeignKey(AfterSale, models.CASCADE, related_name="evidence")
     author = models.CharField(_("author"), max_length=10, choices=Author)
     text = models.CharField(_("text"), max_length=500, blank=True)
-    image = models.ImageField(_("picture"), upload_to="evidence/", blank=True)
     at = models.DateTimeField(_("at"))
 
     class Meta:
@@ -92,3 +94,23 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author}: {self.text[:20]}"
+
+
+class EvidencePhoto(models.Model):
+    """A photo of a contribution. Its picture is private: only the people of the case are shown it. Append-only."""
+
+    evidence = models.ForeignKey(Evidence, models.CASCADE, related_name="photos")
+    picture = models.OneToOneField(Picture, models.PROTECT, related_name="evidence_photo", verbose_name=_("picture"))
+    position = models.PositiveSmallIntegerField(_("position"))
+
+    class Meta:
+        verbose_name = _("photo of a case")
+        verbose_name_plural = _("photos of cases")
+        ordering = ["evidence", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["evidence", "position"], name="evidence_photo_place_once"),
+            models.CheckConstraint(condition=Q(position__lt=6), name="evidence_six_photos"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.evidence_id}/{self.position}"

@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from orders.aftersales.models import AfterSale
+from orders.aftersales.models import AfterSale, Evidence, EvidencePhoto
 from orders.aftersales.states import OPEN_STATES, AfterSaleState
 from orders.lifecycle.models import Order
 from shop.accounts.models import User
 from shop.base.errors import NotFound
+from shop.media.models import Picture
 from shop.suppliers.models import Supplier
 
 
@@ -45,6 +46,20 @@ def escalated() -> QuerySet[AfterSale]:
     """Return the cases that wait for the platform, oldest first."""
     waiting = AfterSale.objects.filter(state=AfterSaleState.ESCALATED)
     return waiting.select_related("order", "order_line").order_by("pk")
+
+
+def thread_of(case: AfterSale) -> QuerySet[Evidence]:
+    """Return a case's conversation, oldest first, with its photos."""
+    photos = Prefetch("photos", EvidencePhoto.objects.select_related("picture").order_by("position"))
+    return Evidence.objects.filter(aftersale=case).prefetch_related(photos).order_by("at", "pk")
+
+
+def picture_of_case(case: AfterSale, number: str) -> Picture:
+    """Return a photo of this case's conversation; whose case it is was asked before. Raises ``NotFound``."""
+    found = Picture.objects.filter(evidence_photo__evidence__aftersale=case, number=number).first()
+    if found is None:
+        raise NotFound(_("There is no such picture."))
+    return found
 
 
 def blocked_lines(line_ids: Iterable[int], now: datetime) -> set[int]:

@@ -1,7 +1,8 @@
 """What an after-sale may ask for, and until when. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from shop.base.money import proportion
 
@@ -41,15 +42,57 @@ def refundable_fen(line: LineFacts, quantity: int) -> int:
     return proportion(line.left_fen, quantity, line.left_quantity)
 
 
-def refundable_freight_fen(*, left_fen: int, is_last: bool, is_shipped: bool, reason: str) -> int:
-    """Return the freight that goes back with a case: all that is left of it, or nothing.
+class FreightRule(StrEnum):
+    """Why freight goes back with a case, or does not."""
+
+    NONE_PAID = "none_paid"
+    NOT_LAST = "not_last"
+    DELIVERED = "delivered"
+    NOT_SHIPPED = "not_shipped"
+    SUPPLIERS_FAULT = "suppliers_fault"
+
+
+def freight_rule(*, left_fen: int, is_last: bool, is_shipped: bool, reason: str) -> FreightRule:
+    """Return which rule decides about the freight of a case.
 
     It goes back only with the last goods of the supplier's part (``is_last``), and only when nothing
     was shipped or the supplier is at fault. Who changed her mind has had the delivery.
     """
+    if left_fen == 0:
+        return FreightRule.NONE_PAID
     if not is_last:
-        return 0
-    return left_fen if not is_shipped or reason in SUPPLIERS_FAULT else 0
+        return FreightRule.NOT_LAST
+    if not is_shipped:
+        return FreightRule.NOT_SHIPPED
+    return FreightRule.SUPPLIERS_FAULT if reason in SUPPLIERS_FAULT else FreightRule.DELIVERED
+
+
+def refundable_freight_fen(*, left_fen: int, is_last: bool, is_shipped: bool, reason: str) -> int:
+    """Return the freight that goes back with a case, by :func:`freight_rule`: all that is left of it, or nothing."""
+    rule = freight_rule(left_fen=left_fen, is_last=is_last, is_shipped=is_shipped, reason=reason)
+    return left_fen if rule in (FreightRule.NOT_SHIPPED, FreightRule.SUPPLIERS_FAULT) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a case may ask for and how it came about. ``asked`` pieces; 0 asks for all money that is left."""
+
+    quantity: int
+    paid_fen: int
+    refunded_quantity: int
+    refunded_fen: int
+    asked: int
+    goods_fen: int
+    freight_fen: int
+    freight_rule: str
+
+    @property
+    def amount_fen(self) -> int:
+        return self.goods_fen + self.freight_fen
+
+    def facts(self) -> dict[str, int | str]:
+        """Return the proposal as plain facts, for keeping with the case."""
+        return asdict(self)
 
 
 def is_within_window(*, received_at: datetime | None, window_ends_at: datetime | None, now: datetime) -> bool:

@@ -1,10 +1,15 @@
 """After-sales of my orders."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
+from django.db.models import Prefetch, prefetch_related_objects
+from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -12,16 +17,35 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orders.aftersales.actions import PHOTOS_MAX
 from orders.aftersales.models import AfterSale, Evidence
-from orders.aftersales.queries import case_of, cases_of
+from orders.aftersales.queries import case_of, cases_of, picture_of_case
+from orders.aftersales.wording import explain, explain_case
 from orders.flow import aftersale as flow
+from orders.flow.proposals import propose
+from orders.lifecycle.queries import line_of
 from shop.api.auth import caller
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.parsers import JSONParser, MultiPartParser
+from shop.base.errors import Invalid
+from shop.media.actions import keep_all
+from shop.media.models import Picture
+from shop.media.queries import own_pictures
+from shop.media.serving import private_picture
 
 
-class OpenInput(serializers.Serializer[None]):
+class PicturesInput(serializers.Serializer[None]):
+    pictures = serializers.ListField(
+        child=serializers.CharField(max_length=22),
+        required=False,
+        default=list,
+        max_length=PHOTOS_MAX,
+        help_text="Numbers from /uploads/ with purpose `evidence`.",
+    )
+
+
+class OpenInput(PicturesInput):
     order = serializers.CharField(max_length=32)
     line = serializers.IntegerField(min_value=1, max_value=999)
     kind = serializers.ChoiceField(choices=AfterSale.Kind.choices)
@@ -30,8 +54,15 @@ class OpenInput(serializers.Serializer[None]):
     text = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 
 
-class TextInput(serializers.Serializer[None]):
+class TextInput(PicturesInput):
     text = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class ProposalInput(serializers.Serializer[None]):
+    order = serializers.CharField(max_length=32)
+    line = serializers.IntegerField(min_value=1, max_value=999)
+    quantity = serializers.IntegerField(min_value=0, max_value=999)
+    reason = serializers.ChoiceField(choices=AfterSale.Reason.choices)
 
 
 class SendBackInput(serializers.Serializer[None]):
@@ -39,17 +70,51 @@ class SendBackInput(serializers.Serializer[None]):
     tracking_number = serializers.CharField(max_length=40)
 
 
+class EvidencePhotoOutput(serializers.Serializer[Any]):
+    url = serializers.CharField(
+        help_text="Asks for the bearer token (download it with the header). Empty while the photo is being drawn; "
+        "`?size=small` gives 400 px."
+    )
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
 class EvidenceOutput(serializers.ModelSerializer[Evidence]):
     author_label = serializers.CharField(source="get_author_display")
-    image = serializers.SerializerMethodField(help_text="The address of a picture, or empty.")
+    photos = serializers.SerializerMethodField()
 
     class Meta:
         model = Evidence
-        fields = ("author", "author_label", "text", "image", "at")
+        fields = ("author", "author_label", "text", "photos", "at")
 
-    def get_image(self, row: Evidence) -> str:
+    @extend_schema_field(EvidencePhotoOutput(many=True))
+    def get_photos(self, row: Evidence) -> list[dict[str, Any]]:
         request: Request = self.context["request"]
-        return str(request.build_absolute_uri(row.image.url)) if row.image else ""
+        base = f"/api/v1/aftersales/{self.context['number']}/pictures/"
+        pictures = [photo.picture for photo in row.photos.all()]
+        return [
+            {
+                "url": request.build_absolute_uri(f"{base}{picture.number}/") if picture.file else "",
+                "width": picture.width,
+                "height": picture.height,
+            }
+            for picture in pictures
+        ]
+
+
+class ExplainedOutput(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    fen = serializers.IntegerField()
+    note = serializers.CharField()
+
+
+class ProposalOutput(serializers.Serializer[Any]):
+    amount_fen = serializers.IntegerField()
+    goods_fen = serializers.IntegerField()
+    freight_fen = serializers.IntegerField()
+    explanation = ExplainedOutput(
+        many=True, help_text="One line per fact in the reader's language; the last is the sum."
+    )
 
 
 class AfterSaleOutput(serializers.ModelSerializer[AfterSale]):
@@ -87,9 +152,14 @@ class AfterSaleOutput(serializers.ModelSerializer[AfterSale]):
 
 class AfterSaleDetailOutput(AfterSaleOutput):
     evidence = EvidenceOutput(many=True)
+    explanation = serializers.SerializerMethodField()
 
     class Meta(AfterSaleOutput.Meta):
-        fields = (*AfterSaleOutput.Meta.fields, "evidence")  # type: ignore[assignment]
+        fields = (*AfterSaleOutput.Meta.fields, "evidence", "explanation")  # type: ignore[assignment]
+
+    @extend_schema_field(ExplainedOutput(many=True))
+    def get_explanation(self, case: AfterSale) -> list[dict[str, Any]]:
+        return [asdict(line) for line in explain_case(case)]
 
 
 @extend_schema(
@@ -107,6 +177,43 @@ def aftersale_list(request: Request) -> Response:
         return answer_once(request, lambda: (201, _open(request)))
     page = page_of(cases_of(caller(request)), request)
     return page.answer(AfterSaleOutput(page.rows, many=True).data)
+
+
+@extend_schema(
+    parameters=[
+        OpenApiParameter("order", str, required=True),
+        OpenApiParameter("line", int, required=True),
+        OpenApiParameter("quantity", int, required=True, description="0: all money that is left."),
+        OpenApiParameter("reason", str, required=True, enum=AfterSale.Reason.values),
+    ],
+    responses=ProposalOutput,
+)
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def aftersale_proposal(request: Request) -> Response:
+    """What a case about so many pieces would give back, and why, before it is opened."""
+    asked = ProposalInput(data=request.query_params)
+    asked.is_valid(raise_exception=True)
+    data = asked.validated_data
+    line = line_of(caller(request), data["order"], data["line"])
+    proposal = propose(line, quantity=data["quantity"], reason=data["reason"])
+    return Response(
+        {
+            "amount_fen": proposal.amount_fen,
+            "goods_fen": proposal.goods_fen,
+            "freight_fen": proposal.freight_fen,
+            "explanation": [asdict(line) for line in explain(proposal)],
+        }
+    )
+
+
+@extend_schema(responses={(200, "image/webp"): OpenApiTypes.BINARY})
+@api_view(["GET"])
+@permission_classes([IsAuthenticated])
+def aftersale_picture(request: Request, number: str, picture: str) -> HttpResponse:
+    """A photo of my own case; no cache keeps it. `?size=small` gives 400 px."""
+    found = picture_of_case(case_of(caller(request), number), picture)
+    return private_picture(found, is_small=request.query_params.get("size") == "small")
 
 
 @extend_schema(responses=AfterSaleDetailOutput)
@@ -153,6 +260,7 @@ def aftersale_escalate(request: Request, number: str) -> Response:
         aftersale=case_of(caller(request), number),
         actor=_actor(request),
         text=form.validated_data["text"],
+        pictures=_pictures(request, form.validated_data["pictures"]),
         now=timezone.now(),
     )
     return Response(_detail(request, number))
@@ -163,14 +271,25 @@ def aftersale_escalate(request: Request, number: str) -> Response:
 @permission_classes([IsAuthenticated])
 @parser_classes([JSONParser, MultiPartParser])
 def aftersale_evidence(request: Request, number: str) -> Response:
-    """Add words or pictures (multipart field ``images``) to a case."""
+    """Add words or photos to a case: numbers of uploads, or files in the multipart field ``images``."""
+    case = case_of(caller(request), number)
     form = TextInput(data=request.data)
     form.is_valid(raise_exception=True)
+    files = request.FILES.getlist("images")
+    if len(files) > PHOTOS_MAX:
+        raise Invalid(_("Six pictures at most."), field="images")
+    sent = keep_all(
+        files=files,
+        purpose=Picture.Purpose.EVIDENCE,
+        uploader=caller(request),
+        field="images",
+        now=timezone.now(),
+    )
     flow.say(
-        aftersale=case_of(caller(request), number),
+        aftersale=case,
         author=Evidence.Author.CUSTOMER,
         text=form.validated_data["text"],
-        images=request.FILES.getlist("images"),
+        pictures=_pictures(request, form.validated_data["pictures"]) + sent,
         now=timezone.now(),
     )
     return Response(_detail(request, number), status=201)
@@ -180,17 +299,22 @@ def _open(request: Request) -> dict[str, Any]:
     form = OpenInput(data=request.data)
     form.is_valid(raise_exception=True)
     data = form.validated_data
+    data["pictures"] = _pictures(request, data["pictures"])
     case = flow.open_aftersale(user=caller(request), order_number=data.pop("order"), now=timezone.now(), **data)
     return _detail(request, case.number)
 
 
 def _detail(request: Request, number: str) -> dict[str, Any]:
-    case = cases_of(caller(request)).prefetch_related("evidence").filter(number=number).first()
-    if case is None:
-        case = case_of(caller(request), number)
-    output = AfterSaleDetailOutput(case, context={"request": request})
+    thread = Prefetch("evidence", Evidence.objects.prefetch_related("photos__picture").order_by("at", "pk"))
+    case = case_of(caller(request), number)
+    prefetch_related_objects([case], thread)
+    output = AfterSaleDetailOutput(case, context={"request": request, "number": number})
     facts: dict[str, Any] = json.loads(JSONRenderer().render(output.data))
     return facts
+
+
+def _pictures(request: Request, numbers: list[str]) -> list[Picture]:
+    return own_pictures(user=caller(request), numbers=numbers, purpose=Picture.Purpose.EVIDENCE)
 
 
 def _actor(request: Request) -> str:

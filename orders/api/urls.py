@@ -16,6 +16,8 @@ urlpatterns = [
     path("orders/<slug:number>/payments/<slug:payment>/check/", payments.payment_check),
     path("orders/<slug:number>/parts/<slug:part>/receive/", orders.part_receive),
     path("aftersales/", aftersales.aftersale_list),
+    path("aftersales/proposal/", aftersales.aftersale_proposal),
+    path("aftersales/<slug:number>/pictures/<slug:picture>/", aftersales.aftersale_picture),
     path("aftersales/<slug:number>/", aftersales.aftersale_detail),
     path("aftersales/<slug:number>/withdraw/", aftersales.aftersale_withdraw),
     path("aftersales/<slug:number>/send-back/", aftersales.aftersale_send_back),

@@ -15,6 +15,7 @@ from orders.aftersales.rules import LineFacts, refundable_fen
 from orders.aftersales.states import AfterSaleState
 from orders.flow import aftersale as cases
 from orders.flow import payment, reversal
+from orders.flow.case_desk import CaseDesk, MessageForm, kept_photos
 from orders.flow.release import release_payouts
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import OrderState
@@ -107,6 +108,17 @@ def _release(request: HttpRequest, row: PayoutHold, data: dict[str, Any]) -> Non
 
 def _decide(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
     cases.decide(aftersale=row, actor=staff_actor(request), now=timezone.now(), **data)
+
+
+def _say(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
+    now = timezone.now()
+    cases.say(
+        aftersale=row,
+        author=Evidence.Author.PLATFORM,
+        text=data["text"],
+        pictures=kept_photos(request, data, now=now),
+        now=now,
+    )
 
 
 class PartInline(ReadOnly, TabularInline):
@@ -271,22 +283,34 @@ class PayoutHoldAdmin(ReadOnly, Acting, ModelAdmin):
     )
 
 
-class EvidenceInline(ReadOnly, TabularInline):
-    model = Evidence
-    fields = ("at", "author", "text", "image")
-    readonly_fields = fields
-    extra = 0
-
-
 @admin.register(AfterSale)
-class AfterSaleAdmin(ReadOnly, Acting, ModelAdmin):
+class AfterSaleAdmin(CaseDesk, ReadOnly, Acting, ModelAdmin):
     list_display = ("number", "order", "state", "kind", "reason", AMOUNT, "deadline_at")
     list_filter = ("state", "kind", "reason")
     search_fields = ("number", "order__number")
     list_select_related = ("order",)
     ordering = ("-pk",)
     show_full_result_count = False
-    inlines = (EvidenceInline,)
+    fields = (
+        "number",
+        "order",
+        "supplier_order",
+        "order_line",
+        "kind",
+        "reason",
+        "quantity",
+        AMOUNT,
+        "state",
+        "opened_at",
+        "deadline_at",
+        "return_carrier",
+        "return_tracking_number",
+        "refund_number",
+        "closed_at",
+        "account",
+        "thread",
+    )
+    readonly_fields = fields
     acts = (
         Act(
             "decide",
@@ -294,6 +318,15 @@ class AfterSaleAdmin(ReadOnly, Acting, ModelAdmin):
             _decide,
             DecisionForm,
             offered=lambda row: row.state == AfterSaleState.ESCALATED,
+            permission="aftersales.change_aftersale",
+        ),
+        Act(
+            "say",
+            _("Write"),
+            _say,
+            MessageForm,
+            offered=lambda row: row.closed_at is None,
+            explain=_("Customer and supplier both read it."),
             permission="aftersales.change_aftersale",
         ),
     )

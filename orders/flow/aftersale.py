@@ -9,22 +9,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.core.files.base import File
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions import actions as commissions
 from orders.aftersales import actions as aftersales
 from orders.aftersales.models import AfterSale, Evidence
-from orders.aftersales.rules import (
-    LineFacts,
-    is_within_window,
-    needs_return,
-    refundable_fen,
-    refundable_freight_fen,
-)
+from orders.aftersales.rules import is_within_window, needs_return
 from orders.aftersales.states import AfterSaleState
 from orders.flow import delivery
+from orders.flow.proposals import line_left, propose
 from orders.flow.refunding import refund_locked
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import OrderState, SupplierOrderState
@@ -33,6 +27,7 @@ from orders.shipments.queries import left_to_ship
 from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid, NotFound
 from shop.base.locks import lock_rows, retry_on_contention
+from shop.media.models import Picture
 from shop.notifications import actions as notifications
 from shop.notifications.actions import Notice
 
@@ -57,7 +52,7 @@ def open_aftersale(
     reason: str,
     quantity: int,
     text: str = "",
-    images: Sequence["File[bytes]"] = (),
+    pictures: Sequence[Picture] = (),
     now: datetime,
 ) -> AfterSale:
     """Open a case about one line of the user's own order.
@@ -81,12 +76,10 @@ def open_aftersale(
             order_line=order_line,
             kind=kind,
             reason=reason,
-            quantity=quantity,
-            amount_fen=_goods_fen(order_line, quantity) + _freight_fen(order_line, quantity, reason),
-            freight_fen=_freight_fen(order_line, quantity, reason),
+            proposal=propose(order_line, quantity=quantity, reason=reason),
             now=now,
         )
-        aftersales.add_evidence(case=case, author=Author.CUSTOMER, text=text, images=images, now=now)
+        aftersales.add_evidence(case=case, author=Author.CUSTOMER, text=text, pictures=pictures, now=now)
         commissions.hold(order_number=order.number, line=line, reason=case.number, at=now)
         facts = {
             "order": order_line.supplier_order.number,
@@ -103,7 +96,7 @@ def _check_may_open(order: Order, line: OrderLine, *, kind: str, quantity: int, 
     part = line.supplier_order
     if order.state not in (OrderState.PAID, OrderState.COMPLETED):
         raise Conflict(_("This order is not paid; there is nothing to give back."), code="not_paid")
-    left = _facts(line)
+    left = line_left(line)
     least = 0 if kind == Kind.REFUND_ONLY else 1
     if not least <= quantity <= left.left_quantity:
         raise Invalid(
@@ -124,33 +117,6 @@ def _check_may_open(order: Order, line: OrderLine, *, kind: str, quantity: int, 
         raise WindowClosed(_("The time for after-sales of these goods is over."))
 
 
-def _facts(line: OrderLine) -> LineFacts:
-    return LineFacts(
-        quantity=line.quantity,
-        paid_fen=line.paid_fen,
-        refunded_quantity=line.refunded_quantity,
-        refunded_fen=line.refunded_fen,
-    )
-
-
-def _goods_fen(line: OrderLine, quantity: int) -> int:
-    return refundable_fen(_facts(line), quantity)
-
-
-def _freight_fen(line: OrderLine, quantity: int, reason: str) -> int:
-    """Return the freight that goes back with a case, by the rule."""
-    part = line.supplier_order
-    others = OrderLine.objects.filter(supplier_order=part).exclude(pk=line.pk)
-    others_left = any(_facts(other).left_fen for other in others)
-    goes_whole = _goods_fen(line, quantity) == _facts(line).left_fen
-    return refundable_freight_fen(
-        left_fen=part.freight_fen - part.freight_refunded_fen,
-        is_last=goes_whole and not others_left,
-        is_shipped=part.shipped_at is not None,
-        reason=reason,
-    )
-
-
 def _locked(aftersale: AfterSale) -> tuple[Order, AfterSale]:
     (order,) = lock_rows(Order.objects.filter(pk=aftersale.order_id))
     cases = AfterSale.objects.select_related("order_line__supplier_order")
@@ -168,7 +134,7 @@ def agree(*, aftersale: AfterSale, actor: str, text: str = "", now: datetime) ->
         order, case = _locked(aftersale)
         if case.state != State.OPENED:
             raise _not_waiting(case)
-        aftersales.add_evidence(case=case, author=Author.SUPPLIER, text=text, images=(), now=now)
+        aftersales.add_evidence(case=case, author=Author.SUPPLIER, text=text, now=now)
         _agree(order, case, actor=actor, reason=text, now=now)
     return case
 
@@ -186,7 +152,7 @@ def _agree(order: Order, case: AfterSale, *, actor: str, reason: str, now: datet
 def _pay_back(order: Order, case: AfterSale, *, restock: bool, actor: str, now: datetime) -> None:
     """Have the case's money sent, as far as it has not gone back in another way meanwhile."""
     line = OrderLine.objects.select_related("supplier_order").get(pk=case.order_line_id)
-    part, left = line.supplier_order, _facts(line)
+    part, left = line.supplier_order, line_left(line)
     goods_fen = min(case.amount_fen - case.freight_fen, left.left_fen)
     freight_fen = min(case.freight_fen, part.freight_fen - part.freight_refunded_fen)
     if goods_fen + freight_fen == 0:
@@ -220,7 +186,7 @@ def reject(*, aftersale: AfterSale, actor: str, text: str, now: datetime) -> Aft
         order, case = _locked(aftersale)
         hours = settings.LINJIA_AFTERSALE_ESCALATE_HOURS
         aftersales.step(case=case, to=State.REJECTED, actor=actor, now=now, reason=text, hours=hours)
-        aftersales.add_evidence(case=case, author=Author.SUPPLIER, text=text, images=(), now=now)
+        aftersales.add_evidence(case=case, author=Author.SUPPLIER, text=text, now=now)
         facts = {"aftersale": case.number, "reason": text.strip()}
         notifications.notify(user_id=order.user_id, kind="aftersale_rejected", facts=facts, at=now)
     return case
@@ -232,7 +198,7 @@ def escalate(
     aftersale: AfterSale,
     actor: str,
     text: str = "",
-    images: Sequence["File[bytes]"] = (),
+    pictures: Sequence[Picture] = (),
     now: datetime,
 ) -> AfterSale:
     """The customer asks the platform to decide a refused case.
@@ -244,7 +210,7 @@ def escalate(
         if case.state == State.REJECTED and (case.deadline_at is None or case.deadline_at <= now):
             raise WindowClosed(_("The time to ask the platform is over."))
         aftersales.step(case=case, to=State.ESCALATED, actor=actor, now=now, reason=text)
-        aftersales.add_evidence(case=case, author=Author.CUSTOMER, text=text, images=images, now=now)
+        aftersales.add_evidence(case=case, author=Author.CUSTOMER, text=text, pictures=pictures, now=now)
     return case
 
 
@@ -260,7 +226,7 @@ def decide(*, aftersale: AfterSale, is_agreed: bool, actor: str, text: str, now:
         order, case = _locked(aftersale)
         if case.state != State.ESCALATED:
             raise _not_waiting(case)
-        aftersales.add_evidence(case=case, author=Author.PLATFORM, text=text, images=(), now=now)
+        aftersales.add_evidence(case=case, author=Author.PLATFORM, text=text, now=now)
         if is_agreed:
             _agree(order, case, actor=actor, reason=text, now=now)
         else:
@@ -311,22 +277,22 @@ def receive_back(*, aftersale: AfterSale, actor: str, now: datetime) -> AfterSal
     return case
 
 
-def say(
-    *,
-    aftersale: AfterSale,
-    author: str,
-    text: str,
-    images: Sequence["File[bytes]"] = (),
-    now: datetime,
-) -> list[Evidence]:
-    """Add to the conversation of a case that has not ended. Raises ``Invalid``, ``Conflict``."""
+def say(*, aftersale: AfterSale, author: str, text: str, pictures: Sequence[Picture] = (), now: datetime) -> Evidence:
+    """Add to the conversation of a case that has not ended; the others are told. Raises ``Invalid``, ``Conflict``."""
     with transaction.atomic():
-        _order, case = _locked(aftersale)
+        order, case = _locked(aftersale)
         if case.closed_at is not None:
             raise _not_waiting(case)
-        if not text.strip() and not images:
+        said = aftersales.add_evidence(case=case, author=author, text=text, pictures=pictures, now=now)
+        if said is None:
             raise Invalid(_("Write something or add a picture."), field="text")
-        return aftersales.add_evidence(case=case, author=author, text=text, images=images, now=now)
+        facts = {"aftersale": case.number, "text": said.text[:60] or "📷"}
+        if author != Author.CUSTOMER:
+            link = f"/after-sales/{case.number}/"
+            notifications.notify(user_id=order.user_id, kind="aftersale_message", facts=facts, link=link, at=now)
+        if author != Author.SUPPLIER:
+            _tell_supplier(case, "aftersale_message", facts, now=now)
+    return said
 
 
 @retry_on_contention()

@@ -13,6 +13,7 @@ from orders.aftersales.models import AfterSale, Evidence
 from orders.aftersales.states import AfterSaleState
 from orders.flow import aftersale as cases
 from orders.flow import delivery, reversal
+from orders.flow.case_desk import CaseDesk, MessageForm, kept_photos
 from orders.lifecycle.models import OrderLine, SupplierOrder
 from orders.lifecycle.states import SupplierOrderState
 from orders.shipments.models import Shipment, ShipmentLine, TrackingEvent
@@ -60,10 +61,6 @@ class ShipForm(ActForm):
 
 class TextForm(ActForm):
     text = forms.CharField(label=_("Message"), max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3}))
-
-
-class MessageForm(ActForm):
-    text = forms.CharField(label=_("Message"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class RefuseForm(ActForm):
@@ -121,7 +118,14 @@ def _receive_back(request: HttpRequest, row: AfterSale, data: dict[str, Any]) ->
 
 
 def _say(request: HttpRequest, row: AfterSale, data: dict[str, Any]) -> None:
-    cases.say(aftersale=row, author=Evidence.Author.SUPPLIER, now=timezone.now(), **data)
+    now = timezone.now()
+    cases.say(
+        aftersale=row,
+        author=Evidence.Author.SUPPLIER,
+        text=data["text"],
+        pictures=kept_photos(request, data, now=now),
+        now=now,
+    )
 
 
 class LineInline(OwnInline):
@@ -212,15 +216,8 @@ class OrderDesk(OwnRows):
         return row.order.note
 
 
-class EvidenceInline(OwnInline):
-    model = Evidence
-    owner_path = "aftersale__supplier_order__supplier"
-    fields = ("at", "author", "text", "image")
-    readonly_fields = fields
-
-
 @admin.register(AfterSale, site=supplier_site)
-class AfterSaleDesk(OwnRows):
+class AfterSaleDesk(CaseDesk, OwnRows):
     owner_path = "supplier_order__supplier"
     list_display = ("number", "state", "kind", "reason", "quantity", AMOUNT, "deadline_at")
     list_filter = ("state", "kind")
@@ -240,9 +237,10 @@ class AfterSaleDesk(OwnRows):
         "return_tracking_number",
         "refund_number",
         "closed_at",
+        "account",
+        "thread",
     )
     readonly_fields = fields
-    inlines = (EvidenceInline,)
     acts = (
         Act(
             "agree",

@@ -3,35 +3,10 @@
 from typing import Any
 
 from django import forms
-from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 
 from orders.aftersales.models import AfterSale
 from orders.reviews.rules import TEXT_LENGTH_MAX
-
-IMAGES_MAX = 6
-IMAGE_BYTES_MAX = 5 * 1024 * 1024
-
-
-class SeveralImages(forms.ClearableFileInput):
-    """A file input that takes several files."""
-
-    allow_multiple_selected = True
-
-
-class ImagesField(forms.ImageField):
-    """Up to :data:`IMAGES_MAX` pictures, each verified to be one."""
-
-    widget = SeveralImages
-
-    def clean(self, data: Any, initial: Any = None) -> "list[File[bytes]]":
-        files = [file for file in (data or []) if file]
-        if len(files) > IMAGES_MAX:
-            raise forms.ValidationError(_("Six pictures at most."))
-        if any(file.size > IMAGE_BYTES_MAX for file in files):
-            raise forms.ValidationError(_("A picture may have 5 MB at most."))
-        return [super(ImagesField, self).clean(file, initial) for file in files]
-
 
 STARS = [(str(stars), str(stars)) for stars in (1, 2, 3, 4, 5)]
 
@@ -95,11 +70,18 @@ class AfterSaleForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    images = ImagesField(label=_("Pictures"), required=False, help_text=_("Six at most, 5 MB each."))
+    images = forms.Field(required=False)
 
     def __init__(self, *args: Any, kinds: list[tuple[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = kinds  # type: ignore[attr-defined]
+
+
+class SayForm(forms.Form):
+    """Words and photos for a case's conversation."""
+
+    text = forms.CharField(label=_("Message"), max_length=500, required=False)
+    images = forms.Field(required=False)
 
 
 class SendBackForm(forms.Form):

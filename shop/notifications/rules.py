@@ -30,6 +30,7 @@ TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "aftersale_opened": (_("New after-sale"), _("Order %(order)s: %(reason)s, ¥%(amount)s.")),
     "aftersale_agreed": (_("After-sale agreed"), _("After-sale %(aftersale)s was agreed.")),
     "aftersale_rejected": (_("After-sale rejected"), _("After-sale %(aftersale)s: %(reason)s")),
+    "aftersale_message": (_("A word about your after-sale"), _("After-sale %(aftersale)s: %(text)s")),
     "aftersale_closed": (_("After-sale closed"), _("After-sale %(aftersale)s is closed.")),
     "review_written": (_("New review"), _("%(product)s: %(stars)s stars.")),
     "review_answered": (_("The supplier answered your review"), _("%(product)s: %(answer)s")),

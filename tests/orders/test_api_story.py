@@ -16,17 +16,19 @@ from distributors.payouts import actions as payouts
 from distributors.payouts.models import Withdrawal
 from distributors.stores import actions as stores
 from distributors.stores.models import Distributor, Store
-from orders.aftersales.models import AfterSale, Evidence
+from orders.aftersales.models import AfterSale, EvidencePhoto
 from orders.flow import aftersale as flow
 from orders.lifecycle.models import Order
 from shop.accounts.models import AccessToken
 from shop.gateways.sandbox.client import SandboxControl
 from shop.gateways.sms import SandboxSms
 from shop.ledger.queries import balance_fen
+from shop.work.sweep import run_due
 from tests import world
 from tests.asking import Caller, new_key, refused, told
 from tests.orders import trade
 from tests.transcript import Transcript
+from tests.uploads import photo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -204,7 +206,7 @@ def after_delivery(su: Teller, number: str, sandbox: SandboxControl, deliver_not
     path = f"aftersales/{opened['number']}/"
     more = told(su.post(f"{path}evidence/", {"text": "照片随后"}), 201)
     assert [said["author"] for said in more["evidence"]] == ["customer", "customer"]
-    assert [said["image"] for said in more["evidence"]] == ["", ""]
+    assert [said["photos"] for said in more["evidence"]] == [[], []]
     assert told(su.post(f"{path}withdraw/"))["state"] == "withdrawn"
     assert [row["state"] for row in told(su.get("aftersales/"))["results"]] == ["withdrawn"]
     refused(su.post(f"{path}escalate/", {"text": "!"}), 409)
@@ -313,22 +315,26 @@ def test_pictures_of_a_case_are_drawn_anew() -> None:
     phone = Caller(order.user)
     wish = {"order": order.number, "line": 1, "kind": "refund_only", "reason": "damaged", "quantity": 0}
     path = f"aftersales/{told(phone.post('aftersales/', wish, key=new_key()), 201)['number']}/evidence/"
-    canvas = BytesIO()
-    Image.new("RGB", (40, 30), "orange").save(canvas, "PNG")
-    hidden = canvas.getvalue() + b"<script>alert(1)</script>"
 
     def send(data: bytes, name: str) -> Any:
         form = {"text": "看", "images": SimpleUploadedFile(name, data, content_type="image/png")}
         return phone.client.post(f"/api/v1/{path}", form, headers=phone.headers)
 
-    said = told(send(hidden, "../../evil.html"), 201)["evidence"][-1]
-    stored = Evidence.objects.exclude(image="").get().image
-    assert said["image"] == f"http://testserver{stored.url}"
-    assert stored.name.endswith(".webp") and "evil" not in stored.name
-    assert b"script" not in stored.read()
-    assert Image.open(BytesIO(stored.open().read())).size == (40, 30)
+    said = told(send(photo(40, 30), "../../evil.html"), 201)["evidence"][-1]
+    assert said["photos"] == [{"url": "", "width": 30, "height": 40}]
+    run_due(rounds_max=2)
+    (shown,) = told(phone.get(path.replace("evidence/", "")))["evidence"][-1]["photos"]
+    answer = phone.client.get(shown["url"], headers=phone.headers)
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (
+        200,
+        "image/webp",
+        "no-store, private",
+    )
+    assert b"home" not in answer.content and Image.open(BytesIO(answer.content)).size == (30, 40)
     refused(send(b"<svg onload='alert(1)'/>", "a.svg"), 400, field="images")
-    assert Evidence.objects.exclude(image="").count() == 1
+    for stranger in (Caller(), Caller(world.person("周 Zhou"))):
+        assert stranger.client.get(shown["url"], headers=stranger.headers).status_code in (401, 404)
+    assert EvidencePhoto.objects.count() == 1
 
 
 def test_a_lapsed_access_token_is_refused() -> None:

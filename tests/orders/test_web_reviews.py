@@ -61,7 +61,7 @@ def test_a_review_is_written_read_and_answered(order: Order, tea: Product) -> No
     answer = su.post(page, FORM | {"images": [sent(), sent("b.png", picture())]})
     assert (answer.status_code, answer["Location"]) == (302, "/reviews/")
     waiting = Client().get(f"/p/{tea.number}/reviews/").content.decode()
-    assert waiting.count("处理中") == 2
+    assert waiting.count("图片生成中") == 2
     run_due(rounds_max=2)
 
     for address in (f"/p/{tea.number}/reviews/", f"/p/{tea.number}/reviews/part/", "/reviews/?show=written"):

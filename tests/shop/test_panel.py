@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.flow.aftersale import open_aftersale
+from orders.reviews.actions import write_review
 from orders.settlements import statements
 from shop.accounts.models import User
 from shop.panel.rows import OwnRows
@@ -84,7 +85,15 @@ def furnish(supplier: Supplier) -> User:
                 reason="damaged",
                 quantity=1,
                 text=f"{canary} broke",
-                images=(),
+                now=world.now(),
+            )
+            write_review(
+                user=buyer,
+                order_number=order.number,
+                line=1,
+                stars=2,
+                service_stars=4,
+                text=f"{canary} is weak",
                 now=world.now(),
             )
     return owner

@@ -1,6 +1,7 @@
 """A customer's refunds and returns."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -15,12 +16,20 @@ from orders.aftersales import queries as aftersales
 from orders.aftersales.models import AfterSale, Evidence
 from orders.aftersales.rules import needs_return
 from orders.aftersales.states import OPEN_STATES, AfterSaleState
+from orders.aftersales.wording import Explained, explain, explain_case
 from orders.flow import aftersale as flow
+from orders.flow.proposals import propose
 from orders.lifecycle import queries as lifecycle
 from orders.lifecycle.models import OrderLine
-from orders.web.forms import AfterSaleForm, SendBackForm
+from orders.web.forms import AfterSaleForm, SayForm, SendBackForm
 from orders.web.order_page import CASE_WORDS, kinds_for, line_facts
+from orders.web.uploads import chosen_pictures
 from shop.base.errors import DomainError, NotFound
+from shop.media.models import Picture
+from shop.media.rules import Photo
+from shop.media.serving import private_picture
+from shop.states.machine import subject_of
+from shop.states.models import StateChange
 from shop.web.access import CustomerRequest, customer_only, is_part, show_refusal, tell_refusal
 from shop.web.product_page import more_url
 from shop.web.shelf import stored_picture, stretch
@@ -36,6 +45,17 @@ class CaseCard:
     label: str
     tone: str
     picture: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """One entry of a case's thread: somebody's words and photos, or (without an author) what happened."""
+
+    author: str
+    name: str
+    text: str
+    at: datetime
+    photos: tuple[Photo, ...] = ()
 
 
 @require_safe
@@ -72,11 +92,14 @@ def after_sale_new(request: CustomerRequest, number: str, line: int) -> HttpResp
     left = order_line.quantity - order_line.refunded_quantity
     first = {"quantity": left, "kind": kinds[0][0] if kinds else "", "reason": AfterSale.Reason.NO_REASON}
     sent = request.method == "POST"
-    form = AfterSaleForm(request.POST if sent else None, request.FILES if sent else None, kinds=kinds, initial=first)
-    if sent and form.is_valid():
+    form = AfterSaleForm(request.POST if sent else None, kinds=kinds, initial=first)
+    pictures = chosen_pictures(request, form, Picture.Purpose.EVIDENCE)
+    # Without script a second button works the amount out and sends nothing.
+    if sent and "work_out" not in request.POST and form.is_valid():
+        facts = {name: form.cleaned_data[name] for name in ("kind", "reason", "quantity", "text")}
         try:
             case = flow.open_aftersale(
-                user=request.user, order_number=number, line=line, now=timezone.now(), **form.cleaned_data
+                user=request.user, order_number=number, line=line, pictures=pictures, now=timezone.now(), **facts
             )
         except DomainError as error:
             show_refusal(form, error)
@@ -89,12 +112,57 @@ def after_sale_new(request: CustomerRequest, number: str, line: int) -> HttpResp
         "line": line_facts(order_line),
         "form": form,
         "quantity_max": left,
-        "refundable_fen": order_line.paid_fen - order_line.refunded_fen,
+        "kept": pictures,
+        "account": _account(order_line, form["quantity"].value(), form["reason"].value()),
     }
     return render(request, "storefront/after_sale_new.html", context)
 
 
-def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm) -> HttpResponse:
+@require_safe
+@customer_only
+def after_sale_amount(request: CustomerRequest, number: str, line: int) -> HttpResponse:
+    """What so many pieces would give back, and why: a piece of the page above."""
+    account = _account(_line_of(request, number, line), request.GET.get("quantity"), request.GET.get("reason"))
+    return render(request, "storefront/parts/account.html", {"account": account})
+
+
+def _account(line: OrderLine, quantity: Any, reason: Any) -> list[Explained]:
+    """Return the account of a wish; of everything that is left where the wish makes no sense yet."""
+    left = line.quantity - line.refunded_quantity
+    asked = int(quantity) if str(quantity).isdigit() and len(str(quantity)) < 5 else left
+    why = reason if reason in AfterSale.Reason.values else AfterSale.Reason.NO_REASON
+    return explain(propose(line, quantity=min(max(asked, 1), left) if left else 0, reason=str(why)))
+
+
+def _thread(case: AfterSale) -> dict[str, Any]:
+    """Return the conversation and what happened between, oldest first; whether a photo is still being drawn."""
+    said = [
+        Said(
+            author=row.author,
+            name=row.get_author_display(),
+            text=row.text,
+            at=row.at,
+            photos=tuple(_photo(case, photo.picture) for photo in row.photos.all()),
+        )
+        for row in aftersales.thread_of(case)
+    ]
+    moves = StateChange.objects.filter(subject=subject_of(case)).order_by("at", "pk")
+    steps = [Said("", "", str(CASE_WORDS[move.target][0]), move.at) for move in moves if move.target in CASE_WORDS]
+    entries = sorted([Said("", "", _("You asked for it"), case.opened_at), *said, *steps], key=lambda entry: entry.at)
+    return {
+        "case": case,
+        "entries": entries,
+        "is_drawing": any(not photo.url for entry in said for photo in entry.photos),
+    }
+
+
+def _photo(case: AfterSale, picture: Picture) -> Photo:
+    """Return a private photo by the addresses only this case's customer may open."""
+    url = reverse("after-sale-picture", args=[case.number, picture.number]) if picture.file else ""
+    return Photo(url, f"{url}?size=small" if url else "", picture.width, picture.height)
+
+
+def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm, say_form: SayForm) -> HttpResponse:
     label, tone, note = CASE_WORDS[case.state]
     is_return = needs_return(case.kind)
     if case.state == AfterSaleState.AGREED and not is_return:
@@ -106,22 +174,38 @@ def _page(request: CustomerRequest, case: AfterSale, form: SendBackForm) -> Http
         "note": str(note),
         "is_open": case.state in OPEN_STATES,
         "picture": stored_picture(case.order_line.image),
-        "evidence": list(case.evidence.all()),
+        "account": explain_case(case),
         "can_withdraw": case.state in WITHDRAWABLE and not case.refund_number,
         "can_escalate": case.state == AfterSaleState.REJECTED and can_escalate,
         "can_say": case.state in OPEN_STATES,
         "can_send_back": case.state == AfterSaleState.AGREED and is_return,
         "return_address": case.supplier_order.supplier.return_address or case.supplier_order.supplier.name,
     }
-    context = {"section": "orders", "case": case, "page": page, "form": form}
-    return render(request, "storefront/after_sale.html", context)
+    context = {"section": "orders", "case": case, "page": page, "form": form, "say_form": say_form}
+    status = 200 if not say_form.errors else 422
+    return render(request, "storefront/after_sale.html", context | _thread(case), status=status)
 
 
 @require_safe
 @customer_only
 def after_sale(request: CustomerRequest, number: str) -> HttpResponse:
     """One case: where it stands, what was said, whose turn it is."""
-    return _page(request, aftersales.case_of(request.user, number), SendBackForm())
+    return _page(request, aftersales.case_of(request.user, number), SendBackForm(), SayForm())
+
+
+@require_safe
+@customer_only
+def thread(request: CustomerRequest, number: str) -> HttpResponse:
+    """The conversation alone, for a page that waits for its photos."""
+    return render(request, "storefront/parts/thread.html", _thread(aftersales.case_of(request.user, number)))
+
+
+@require_safe
+@customer_only
+def picture(request: CustomerRequest, number: str, picture: str) -> HttpResponse:
+    """A photo of one's own case; nobody else's page leads here, and no cache keeps it."""
+    found = aftersales.picture_of_case(aftersales.case_of(request.user, number), picture)
+    return private_picture(found, is_small=request.GET.get("size") == "small")
 
 
 @require_POST
@@ -158,18 +242,23 @@ def escalate(request: CustomerRequest, number: str) -> HttpResponse:
 @require_POST
 @customer_only
 def say(request: CustomerRequest, number: str) -> HttpResponse:
-    """Add words to the conversation."""
+    """Add words and photos to the conversation."""
     case = aftersales.case_of(request.user, number)
+    form = SayForm(request.POST)
+    pictures = chosen_pictures(request, form, Picture.Purpose.EVIDENCE)
+    if not form.is_valid():
+        return _page(request, case, SendBackForm(), form)
     try:
         flow.say(
             aftersale=case,
             author=Evidence.Author.CUSTOMER,
-            text=request.POST.get("text", "")[:500],
+            text=form.cleaned_data["text"],
+            pictures=pictures,
             now=timezone.now(),
         )
     except DomainError as error:
         return tell_refusal(request, error, reverse("after-sale", args=[number]))
-    return redirect("after-sale", number)
+    return redirect(reverse("after-sale", args=[number]) + "#said")
 
 
 @require_POST
@@ -191,4 +280,4 @@ def send_back(request: CustomerRequest, number: str) -> HttpResponse:
         else:
             messages.success(request, _("Thank you. The refund starts when it arrives."))
             return redirect("after-sale", number)
-    return _page(request, case, form)
+    return _page(request, case, form, SayForm())
