@@ -336,7 +336,8 @@ def faults(words: list[str]) -> int:
     """Kill, cut and empty everything, many times: the long form of the fault tests."""
     compile_texts()
     env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test", LINJIA_FAULTS="full")
-    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "0", "-s", *(words or ["tests/faults"])], env)
+    where = [] if any("tests/" in word for word in words) else ["tests/faults"]
+    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "0", "-s", *where, *words], env)
 
 
 if __name__ == "__main__":
