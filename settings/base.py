@@ -8,6 +8,7 @@ from settings import celery, logs, schedule
 from settings.backoffices import UNFOLD, UNFOLD_SUPPLIER  # noqa: F401 - the two back offices
 from settings.env import env_int, env_str
 from settings.servers import *  # noqa: F403 - what PostgreSQL, Redis and Celery are told
+from settings.servers import PROCESS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -17,7 +18,6 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -27,7 +27,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django.contrib.postgres",
-    "import_export",
     "simple_history",
     "rest_framework",
     "drf_spectacular",
@@ -71,6 +70,23 @@ INSTALLED_APPS = [
     "orders.flow",
     "orders.demo",
 ]
+
+# What a process does not do it does not load: the worker has no pages.
+if PROCESS == "worker":
+    _PAGES = {
+        "unfold",
+        "rest_framework",
+        "drf_spectacular",
+        "drf_spectacular_sidecar",
+        "django_filters",
+        "django_htmx",
+        "csp",
+    }
+    INSTALLED_APPS = [
+        "django.contrib.admin.apps.SimpleAdminConfig" if name == "django.contrib.admin" else name
+        for name in INSTALLED_APPS
+        if name.split(".")[0] not in _PAGES
+    ]
 
 MIDDLEWARE = [
     "settings.patience.RequestBudgetMiddleware",

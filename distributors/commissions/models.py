@@ -120,6 +120,8 @@ class Commission(models.Model):
         ]
         indexes = [
             models.Index(fields=["store", "-id"]),
+            # The sums of a store read this alone.
+            models.Index(fields=["store", "state"], include=["amount_fen", "clawed_back_fen"], name="commissions_sums"),
             models.Index(fields=["due_at", "id"], condition=Q(state="frozen"), name="commissions_frozen_due"),
         ]
 

@@ -6,6 +6,7 @@ buys carries her own openings in a signed cookie as well (see ``carry``), so no 
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import redis
 import structlog
@@ -106,7 +107,7 @@ def pending_of(visitor_hash: str) -> list[Opening]:
     if time.monotonic() < _Rest.until:
         return []
     try:
-        texts = _client().lrange(_OF + visitor_hash, -100, -1)
+        texts = cast(list[bytes], _client().lrange(_OF + visitor_hash, -100, -1))
     except redis.RedisError as error:
         _rest(error)
         return []
@@ -120,8 +121,8 @@ def batches(*, limit: int) -> Iterator[tuple[str, list[Opening]]]:
     flushes; storing twice is storing once. Raises ``redis.RedisError`` when Redis is away.
     """
     client = _client()
-    for name in sorted(client.smembers(_FLUSHING)):
-        yield from _batch(name.decode() if isinstance(name, bytes) else name)
+    for name in sorted(cast(set[bytes], client.smembers(_FLUSHING))):
+        yield from _batch(name.decode())
     fresh = f"{_FLUSHING}:{new_token()}"
     if client.eval(_CLAIM, 3, _OPEN, _FLUSHING, fresh, min(limit, BATCH_MAX)):
         yield from _batch(fresh)
@@ -137,11 +138,11 @@ def stored(name: str) -> None:
 
 def waiting() -> int:
     """Return how many openings wait to be taken; for the metrics. Raises ``redis.RedisError``."""
-    return int(_client().llen(_OPEN))
+    return cast(int, _client().llen(_OPEN))
 
 
 def _batch(name: str) -> Iterator[tuple[str, list[Opening]]]:
-    openings = _read(_client().lrange(name, 0, -1))
+    openings = _read(cast(list[bytes], _client().lrange(name, 0, -1)))
     yield name, openings
 
 

@@ -56,7 +56,11 @@ class Order(models.Model):
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
-        indexes = [models.Index(fields=["user", "-id"]), models.Index(fields=["user", "state", "-id"])]
+        indexes = [
+            models.Index(fields=["user", "-id"]),
+            models.Index(fields=["user", "state", "-id"]),
+            models.Index(fields=["state", "-id"], name="order_in_state"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(payable_fen=F("goods_fen") - F("discount_fen") + F("freight_fen"))
@@ -99,7 +103,10 @@ class SupplierOrder(models.Model):
     class Meta:
         verbose_name = _("supplier order")
         verbose_name_plural = _("supplier orders")
-        indexes = [models.Index(fields=["supplier", "state", "-id"])]
+        indexes = [
+            models.Index(fields=["supplier", "-id"], name="supplier_order_newest"),
+            models.Index(fields=["supplier", "state", "-id"]),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["order", "supplier"], name="order_one_part_per_supplier"),
             models.CheckConstraint(

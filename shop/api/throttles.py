@@ -57,7 +57,7 @@ class Scoped(ScopedRateThrottle):
         key = f"linjia:rate:{self.get_cache_key(request, view)}"
         self.now = self.timer()
         try:
-            oldest = _client().eval(_ALLOW, 1, key, f"{self.now:.6f}", str(self.duration), str(self.num_requests))
+            oldest: Any = _client().eval(_ALLOW, 1, key, f"{self.now:.6f}", str(self.duration), str(self.num_requests))
         except redis.RedisError as error:
             logger.warning("rates_away", error=type(error).__name__)
             return True

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
@@ -10,4 +10,6 @@ class PanelConfig(AppConfig):
 
     def ready(self) -> None:
         # Each app's panel.py registers its models, as admin.py does for the staff.
-        autodiscover_modules("panel")
+        # The worker has no pages.
+        if apps.is_installed("unfold"):
+            autodiscover_modules("panel")
