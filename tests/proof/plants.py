@@ -195,6 +195,14 @@ CODE = {
     "pay a withdrawal without booking it": Plant(
         "paid_out", {"model", "withdrawal_booked", "gateway_account"}, silent(sending, "pay_out")
     ),
+    "book one bill for two withdrawals": Plant(
+        "paid_out",
+        {"bill_twice", "withdrawal_booked", "trade_guard_missing"},
+        sql=(
+            "DROP INDEX payouts_bill_once; INSERT INTO payouts_withdrawal SELECT (jsonb_populate_record(w, "
+            "jsonb_build_object('id', w.id + 1, 'number', 'W1'))).* FROM payouts_withdrawal w"
+        ),
+    ),
     "a new bill number on every retry": Plant("lost_transfer", {"gateway"}, new_number_each_time),
     "pay the second level to the buyer": Plant("recruiter_buys", {"settlements_line_not_own"}, pay_the_buyer),
     "follow today's relation instead of the order's": Plant(
@@ -386,14 +394,5 @@ SQL = {
     "a payment is forgotten": (
         {"gateway_account", "payment_booked", "state_now"},
         "UPDATE payments_payment SET state = 'started', is_applied = false",
-    ),
-    "one bill pays two withdrawals": (
-        {"bill_twice", "withdrawal_booked"},
-        (
-            "DROP INDEX payouts_bill_once; INSERT INTO payouts_withdrawal (number, store_id, amount_fen, tax_fen, state, "
-            "openid, real_name, gateway, requested_at, reviewed_by, bill_id, package_info, fail_reason) "
-            "SELECT 'W' || n, (SELECT min(id) FROM stores_store), 100, 0, 'sending', 'o', 'x', 'sandbox', now(), '', 'B', '', '' "
-            "FROM generate_series(1, 2) n"
-        ),
     ),
 }

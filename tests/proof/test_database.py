@@ -1,11 +1,11 @@
 """What the database itself refuses of a trade, also to code that forgot to ask."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from distributors.payouts.models import Withdrawal
 from orders.lifecycle.models import Order
 from tests import world
 from tests.orders import trade
@@ -102,20 +102,7 @@ def test_two_events_that_move_the_money_of_one_payment(order: Order) -> None:
     assert refused(row, "E1", "seen") == "notice_once"
 
 
-def test_one_bill_for_two_withdrawals(order: Order, rich: Callable[[], object]) -> None:
-    rich()
+def test_one_bill_for_two_withdrawals(order: Order) -> None:
+    facts = {"store": world.ahe(), "amount_fen": 100, "openid": "o", "real_name": "何禾", "gateway": "sandbox"}
+    Withdrawal.objects.create(**facts, state="sending", bill_id="B1", requested_at=world.now())
     assert refused(again("payouts_withdrawal", number="number || 'x'")) == "payouts_bill_once"
-
-
-@pytest.fixture
-def rich() -> Callable[[], object]:
-    def withdrawn() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO payouts_withdrawal (number, store_id, amount_fen, tax_fen, state, openid, real_name, "
-                "gateway, requested_at, reviewed_by, bill_id, package_info, fail_reason) "
-                "VALUES ('W1', %s, 100, 0, 'sending', 'o', '何禾', 'sandbox', now(), '', 'B1', '', '')",
-                [world.ahe().pk],
-            )
-
-    return withdrawn
