@@ -226,7 +226,8 @@ class Stage(RuleBasedStateMachine):
         if one.state in ("approved", "unknown"):
             truth = self.rail.transfers.get(one.number, (0, "failed" if self.rail.transfer_mood == "failed" else ""))[1]
             known = one.state == "unknown" and truth and one.number in self.rail.transfers
-            one.sent = self.clock if one.state == "approved" else one.sent
+            # Sent anew, it may be confirmed for another day.
+            one.sent = one.sent if known else self.clock
             if not known and self.rail.transfer_mood in ("lost before", "lost after"):
                 one.state = "unknown"
                 return
