@@ -8,8 +8,8 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Histogram
 
-_WELL_FORMED = re.compile(r"[A-Za-z0-9_.-]{8,64}")
-_SECONDS = Histogram(
+WELL_FORMED = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+SECONDS = Histogram(
     "linjia_request_seconds",
     "How long answers took, by route and status.",
     ["method", "route", "status"],
@@ -26,7 +26,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
-        number = given if _WELL_FORMED.fullmatch(given) else uuid4().hex
+        number = given if WELL_FORMED.fullmatch(given) else uuid4().hex
         request.META["HTTP_X_REQUEST_ID"] = number
         began = time.perf_counter()
         response = self.get_response(request)
@@ -34,5 +34,6 @@ class RequestIdMiddleware:
         # Routes, never paths: labels are kept for ever, and paths are endless and may name people's orders.
         route = request.resolver_match.route if request.resolver_match else "none"
         method = request.method if request.method in _METHODS else "other"
-        _SECONDS.labels(method, route, response.status_code).observe(time.perf_counter() - began)
+        response.route = route  # type: ignore[attr-defined]
+        SECONDS.labels(method, route, response.status_code).observe(time.perf_counter() - began)
         return response

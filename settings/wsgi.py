@@ -3,12 +3,15 @@
 import gc
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from settings.front import Front
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.dev")
 os.environ.setdefault("LINJIA_PROCESS", "web")
 
-application = get_wsgi_application()
+application = Front(get_wsgi_application(), seconds=settings.LINJIA_PAGE_FRONT_SECONDS)
 # What is loaded now stays: the collector need not look through it again with each request.
 gc.collect()
 gc.freeze()

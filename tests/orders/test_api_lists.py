@@ -150,7 +150,7 @@ def test_the_cart(tea: Product) -> None:
         with CaptureQueriesContext(connection) as seen:
             assert told(su.get("cart/"))["piece_count"] == rows
         counts.add(len(seen))
-    assert counts == {7}
+    assert counts == {4}
 
 
 # --- pages ----------------------------------------------------------------------------------------

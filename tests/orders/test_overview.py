@@ -72,7 +72,7 @@ def test_staff_see_what_waits_as_far_as_they_may_look(client: Client) -> None:
         assert (rows.status_code, rows.context["cl"].result_count) == (200, one.count), one.label
     client.force_login(staff("会计", may=("payouts.view_withdrawal",)))
     seen = client.get(reverse("admin:index")).context["waiting"]
-    assert [str(one.label) for one in seen] == ["待审提现", "核实中的提现"]
+    assert [str(one.label) for one in seen] == ["待审提现", "待复核的大额提现", "核实中的提现"]
     client.force_login(staff("新人"))
     assert "没有需要你处理的事项" in client.get(reverse("admin:index")).content.decode()
 

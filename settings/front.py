@@ -1,0 +1,107 @@
+"""Kept pages answered before Django: for a second, each web process remembers the ready bytes of what it just answered.
+
+Only what `shop.pages` keeps comes here, so it is the same for everybody. Beyond that second the kept page in Redis is
+asked, and so its marks: a change is on every page a second later than it would be without.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from prometheus_client import Histogram
+
+from settings.tracing import SECONDS, WELL_FORMED
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Key = tuple[str, ...]
+
+_PAGES_MAX = 500
+_LENGTH_MAX = 400
+# A share link's token makes an opening, and a waiting message makes a page somebody's own.
+_OPENING = "s="
+_MESSAGES = "messages="
+_LANGUAGE = re.compile(r"lj_language=([\w-]{1,16})")
+_NOT_OF_304 = frozenset({"content-length", "content-type", "content-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    until: float
+    status: str
+    headers: Headers
+    body: bytes
+    tag: str
+    seconds: Histogram
+
+
+class Front:
+    """A WSGI application around Django's."""
+
+    def __init__(self, application: Application, *, seconds: int) -> None:
+        self._application = application
+        self._seconds = seconds
+        self._pages: dict[Key, _Page] = {}
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        key = _key(environ) if self._seconds else None
+        if key is None:
+            return self._application(environ, start_response)
+        began = time.perf_counter()
+        page = self._pages.get(key)
+        if page is not None and page.until > time.monotonic():
+            return _answer(page, environ, start_response, began)
+        response = self._application(environ, start_response)
+        if getattr(response, "is_kept_page", False):
+            self._remember(key, response)
+        return response
+
+    def _remember(self, key: Key, response: Any) -> None:
+        if response.status_code != 200 or response.cookies:
+            return
+        if len(self._pages) >= _PAGES_MAX:
+            self._pages.clear()
+        match = SECONDS.labels("GET", response.route, 200)
+        headers = [(name, value) for name, value in response.items() if name.lower() != "x-request-id"]
+        tag = response.headers["ETag"].removeprefix("W/")
+        self._pages[key] = _Page(time.monotonic() + self._seconds, "200 OK", headers, response.content, tag, match)
+
+
+def _key(environ: Environ) -> Key | None:
+    """Return everything a kept page may depend on; None for what must go deeper."""
+    if environ["REQUEST_METHOD"] != "GET":
+        return None
+    query, cookies = environ.get("QUERY_STRING", ""), environ.get("HTTP_COOKIE", "")
+    if _OPENING in query or _MESSAGES in cookies:
+        return None
+    chosen = _LANGUAGE.search(cookies) if cookies else None
+    packed = environ.get("HTTP_ACCEPT_ENCODING", "").replace(" ", "")
+    key = (
+        environ.get("wsgi.url_scheme", ""),
+        environ.get("HTTP_X_FORWARDED_PROTO", ""),
+        environ.get("HTTP_HOST", ""),
+        environ.get("PATH_INFO", ""),
+        query,
+        environ.get("HTTP_ACCEPT_LANGUAGE", ""),
+        chosen.group(1) if chosen else "",
+        "gzip" if "gzip" in packed and "gzip;q=0" not in packed else "",
+        environ.get("HTTP_HX_REQUEST", ""),
+        environ.get("HTTP_HX_HISTORY_RESTORE_REQUEST", ""),
+    )
+    return key if sum(map(len, key)) <= _LENGTH_MAX else None
+
+
+def _answer(page: _Page, environ: Environ, start_response: Callable[..., Any], began: float) -> Iterable[bytes]:
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    number = ("X-Request-ID", given if WELL_FORMED.fullmatch(given) else uuid4().hex)
+    if page.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
+        headers = [(name, value) for name, value in page.headers if name.lower() not in _NOT_OF_304]
+        start_response("304 Not Modified", [*headers, number])
+        return ()
+    start_response(page.status, [*page.headers, number])
+    page.seconds.observe(time.perf_counter() - began)
+    return (page.body,)
