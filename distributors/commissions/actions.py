@@ -16,7 +16,7 @@ from distributors.commissions.rules import Sale, SaleLine, entitled_after_refund
 from distributors.commissions.states import CommissionState
 from shop.base.locks import lock_rows, require_transaction, retry_on_contention
 from shop.ledger import chart
-from shop.ledger.actions import Entry, Posting, post_many
+from shop.ledger.actions import Entry, Posting
 from shop.notifications.actions import Notice, notify_all
 from shop.states.machine import move, move_many
 
@@ -211,58 +211,19 @@ def set_due(*, order_number: str, lines: Iterable[int], due_at: datetime) -> int
     return rows.filter(state__in=[CommissionState.FROZEN, CommissionState.HELD]).update(due_at=due_at)
 
 
-# One statement: claim what is due, settle it, note the history. Rows that another worker or a refund
-# holds are skipped and come next time.
-_SETTLE = """
-WITH due AS (
-    SELECT id FROM commissions_commission
-    WHERE state = 'frozen' AND due_at <= %(now)s
-    ORDER BY due_at, id LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
-), settled AS (
-    UPDATE commissions_commission c SET state = 'settled', settled_at = %(now)s
-    FROM due WHERE c.id = due.id
-    RETURNING c.id, c.order_number, c.line, c.level, c.store_id,
-              c.amount_fen - c.clawed_back_fen AS left_fen
-), history AS (
-    INSERT INTO states_statechange (subject, source, target, actor, reason, at)
-    SELECT 'commission:' || id, 'frozen', 'settled', 'system', '', %(now)s FROM settled
-)
-SELECT s.order_number, s.line, s.level, s.left_fen, st.code, d.user_id
-FROM settled s
-JOIN stores_store st ON st.id = s.store_id
-JOIN stores_distributor d ON d.id = st.distributor_id
-ORDER BY s.id
-"""
-
-
 @retry_on_contention()
 def settle_due(*, limit: int, now: datetime) -> int:
     """Settle up to ``limit`` due commissions: frozen → debt first, then available. Returns how many.
 
-    A fixed number of statements whatever the limit, which also bounds the memory. Safe to run twice
-    and at the same time: a row is claimed once, and a journal's key names its commission for ever.
+    Two statements whatever the limit, which also bounds the memory. Safe to run twice and at the same
+    time: a row is claimed once, and a journal's key names its commission for ever.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(_SETTLE, {"now": now, "limit": limit})
-            rows = cursor.fetchall()
-        postings = []
-        earned: dict[int, int] = defaultdict(int)
-        for order_number, line, level, left_fen, code, user_id in rows:
-            entry = Entry(
-                debit=chart.store_frozen(code),
-                credit=chart.store_available(code),
-                amount_fen=left_fen,
-                credit_first=chart.store_debt(code),
-            )
-            key = f"commission_settled:{order_number}:{line}:{level}"
-            kind = chart.JournalKind.COMMISSION_SETTLED
-            postings.append(Posting(kind, order_number, key, [entry]))
-            earned[user_id] += left_fen
-        post_many(postings=postings, at=now)
+            cursor.execute("SELECT user_id, settled, earned_fen FROM commissions_settle(%s, %s)", [now, limit])
+            people = cursor.fetchall()
         notify_all(
-            notices=[Notice(user_id, "commission_settled", {"amount_fen": fen}) for user_id, fen in earned.items()],
+            notices=[Notice(user_id, "commission_settled", {"amount_fen": fen}) for user_id, _settled, fen in people],
             at=now,
         )
-    return len(rows)
+    return sum(settled for _user_id, settled, _fen in people)
