@@ -11,7 +11,9 @@ from settings.front import Front
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.dev")
 os.environ.setdefault("LINJIA_PROCESS", "web")
 
-application = Front(get_wsgi_application(), seconds=settings.LINJIA_PAGE_FRONT_SECONDS)
+# Where no page is kept, none is remembered either.
+_SECONDS = min(settings.LINJIA_PAGE_FRONT_SECONDS, settings.LINJIA_PAGE_SECONDS)
+application = Front(get_wsgi_application(), seconds=_SECONDS)
 # What is loaded now stays: the collector need not look through it again with each request.
 gc.collect()
 gc.freeze()
