@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models import Sum
 
-from distributors.commissions import actions as commissions
 from distributors.payouts import books
 from distributors.payouts.models import Withdrawal
 from orders.checkout import place
@@ -22,6 +21,9 @@ from shop.work import idempotency
 from shop.work.models import IdempotencyKey
 
 _RESERVE = import_module("shop.stock.migrations.0003_reserve").RESERVE.replace("CREATE", "CREATE OR REPLACE", 1)
+_SETTLE = import_module("distributors.commissions.migrations.0005_settling").SETTLE.replace(
+    "CREATE", "CREATE OR REPLACE", 1
+)
 
 if TYPE_CHECKING:
     from tests.races.habits import Habits
@@ -105,10 +107,12 @@ def look_then_act(habits: "Habits") -> None:
 
 def settle_unclaimed(habits: "Habits") -> None:
     """Due commissions are read, then settled, without a claim; between the two passes the time of a slow disk."""
-    unclaimed = commissions._SETTLE.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
-    slow = unclaimed.replace("WHERE state = 'frozen'", "WHERE (SELECT pg_sleep(0.05)) IS NOT NULL AND state = 'frozen'")
-    assert commissions._SETTLE != unclaimed != slow
-    habits.replace(commissions, "_SETTLE", slow)
+    unclaimed = _SETTLE.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
+    slow = unclaimed.replace(
+        "WHERE c.state = 'frozen'", "WHERE (SELECT pg_sleep(0.05)) IS NOT NULL AND c.state = 'frozen'"
+    )
+    assert _SETTLE != unclaimed != slow
+    habits.define(slow, undo=_SETTLE)
 
 
 def locks_as_they_come(habits: "Habits") -> None:
