@@ -115,6 +115,15 @@ def settle_unclaimed(habits: "Habits") -> None:
     habits.define(slow, undo=_SETTLE)
 
 
+def settle_slowly(habits: "Habits") -> None:
+    """Settling claims as it should, and takes the time of a slow disk over it."""
+    slow = _SETTLE.replace(
+        "WHERE c.state = 'frozen'", "WHERE (SELECT pg_sleep(0.02)) IS NOT NULL AND c.state = 'frozen'"
+    )
+    assert slow != _SETTLE
+    habits.define(slow, undo=_SETTLE)
+
+
 def locks_as_they_come(habits: "Habits") -> None:
     """Stock rows are taken in the order of the cart, and nobody tries again."""
     wrong = _RESERVE.replace(" ORDER BY w.sku_id", "").replace(

@@ -153,5 +153,5 @@ def test_a_parcel_is_received_or_given_back(arena: Arena) -> None:
 
 
 def test_a_commission_that_is_only_looked_at_is_kept_and_taken_back(arena: Arena) -> None:
-    with arena.planted("no_row_locks", "blind_moves", LINJIA_WITHDRAWALS_PER_DAY_MAX=10**6):
-        settled_and_withdrawn(arena, 30).turns_red()
+    with arena.planted("no_row_locks", "blind_moves", "settle_slowly", LINJIA_WITHDRAWALS_PER_DAY_MAX=10**6):
+        settled_and_withdrawn(arena, 60).turns_red()
