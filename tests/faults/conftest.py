@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,7 +12,6 @@ from tests.faults.stack import Stack
 
 IS_FULL = os.environ.get("LINJIA_FAULTS", "").strip() == "full"
 SEED = int(os.environ.get("LINJIA_FAULT_SEED", "") or secrets.randbelow(10**9))
-HERE = Path(__file__).parent
 
 
 def times(short: int, full: int) -> int:
@@ -21,12 +19,13 @@ def times(short: int, full: int) -> int:
     return full if IS_FULL else short
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All fault tests are marked, and stay in one process: they share one installation."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.faults)
-            item.add_marker(pytest.mark.xdist_group("faults"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """All fault tests are marked, and stay in one process: they share one installation.
+
+    As soon as an item is known: xdist reads the groups before a later hook could add one.
+    """
+    item.add_marker(pytest.mark.faults)
+    item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 def pytest_report_header() -> str:

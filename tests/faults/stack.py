@@ -262,15 +262,18 @@ class Stack:
         with redis.Redis(unix_socket_path=f"{self.spot.sockets}/valkey.sock") as link:
             return int(link.info("server")["process_id"])
 
+    @property
+    def database_door(self) -> dict[str, str]:
+        """Where PostgreSQL's superuser enters, past every gate."""
+        return {"host": str(self.spot.sockets), "user": embedded.SUPERUSER, "dbname": embedded.DATABASE}
+
     def ask_database(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask PostgreSQL itself, as its superuser."""
-        link = psycopg2.connect(
-            host=str(self.spot.sockets), user=embedded.SUPERUSER, dbname=embedded.DATABASE, application_name="test"
-        )
+        link = psycopg2.connect(**self.database_door, application_name="test")
         try:
             link.autocommit = True
             with link.cursor() as cursor:
-                cursor.execute(statement, values)
+                cursor.execute(statement, values or None)  # without values a % is a %
                 return list(cursor.fetchall()) if cursor.description else []
         finally:
             link.close()

@@ -4,6 +4,7 @@ import threading
 import time
 from typing import Self
 
+import psycopg2
 import pytest
 
 from tests.faults.driver import Town
@@ -25,13 +26,14 @@ class Watch:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.seen: list[tuple] = []
-        self.waits: int = 0
+        self.looks = 0
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def _look(self) -> None:
         while not self._enough.is_set():
             self.seen += self.stack.ask_database(OPEN)
+            self.looks += 1
             time.sleep(0.1)
 
     def __enter__(self) -> Self:
@@ -49,6 +51,17 @@ def slow(stack: Stack, town: Town):
     stack.control.fail("*", "delay", times=None, seconds=SLOW_SECONDS)
     yield
     stack.control.heal()
+
+
+def test_the_watch_sees_a_transaction_that_waits(stack: Stack) -> None:
+    """Else the next test could not fail."""
+    plant = psycopg2.connect(**stack.database_door, application_name="linjia-plant")
+    with Watch(stack) as watch:
+        plant.cursor().execute("SELECT 1")
+        found = within(10, lambda: bool(watch.seen), 0.1)
+        plant.close()
+    assert found is not None
+    assert {application for application, *_rest in watch.seen} == {"linjia-plant"}
 
 
 @pytest.mark.usefixtures("slow")
@@ -75,6 +88,7 @@ def test_no_transaction_waits_for_a_gateway(stack: Stack, town: Town) -> None:
         assert within(60, asked_all, 0.3) is not None, {c["endpoint"] for c in stack.control.calls()[asked:]}
         time.sleep(SLOW_SECONDS)
     print(sorted({call["endpoint"] for call in stack.control.calls()[asked:]}))
+    assert watch.looks > 20
     assert watch.seen == []
     stack.control.heal()
     town.recover()
