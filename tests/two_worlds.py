@@ -159,7 +159,7 @@ class Town:
             self.browsers[role].force_login(user)
         self.media = media_file()
         for role, browser in self.browsers.items():
-            # The first visit leaves a cookie, the second tells whose it is.
+            # The first visits settle whose this browser is.
             browser.get("/cart/")
             browser.get("/me/")
             self.ask(role, "GET", "/api/v1/me/")

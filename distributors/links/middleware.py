@@ -1,6 +1,7 @@
 """Who is visiting, and by whose link: ``request.visitor_key`` and ``request.touch``.
 
-``lj_visitor`` holds a random key and nothing else; the mini-program sends its own in ``X-Visitor-Key``.
+``lj_visitor`` holds a random key and nothing else, given with the first link or the first thing done, never for
+reading; the mini-program sends its own in ``X-Visitor-Key``.
 A share link is opened at ``/s/<token>`` or on any page with ``?s=<token>`` (a page opened from Moments
 keeps its token there). Openings wait in Redis for a second, so ``lj_touch`` (``X-Share-Touch``) carries
 the visitor's latest ones, signed, until her first POST, which stores them: an order never loses its
@@ -69,9 +70,9 @@ class ShareMiddleware:
             # A key made just now opened nothing before; a client that keeps none would leave a row each time.
             self._merge(request, key)
         if not request.path.startswith(_COOKIELESS):
-            # A page that is the same for everybody gives nobody a key, unless she came by a link: nothing that
-            # stands between us may keep one person's cookie with it.
-            if is_new and (touch is not None or not _is_shared(response)):
+            # Reading gives nobody a key, unless she came by a link: the fragments of a first page are asked for side
+            # by side, and each would bring a key of its own, the last of them after she had put something in her cart.
+            if is_new and (touch is not None or request.method not in _SAFE):
                 _set_cookie(response, VISITOR_COOKIE, key, _YEAR_SECONDS)
             self._carry(response, key, kept=[] if has_stored else kept, touch=touch)
             if response.cookies and _is_shared(response):

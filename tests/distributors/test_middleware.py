@@ -66,20 +66,28 @@ class Browser:
 def test_a_visitor_gets_a_random_key_that_scripts_cannot_read(settings: Any):
     settings.SESSION_COOKIE_SECURE = True
     browser = Browser()
-    response = browser.go("/")
+    response = browser.go("/cart/put-in/", method="POST")
     cookie = response.cookies[VISITOR_COOKIE]
     assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", True)
     assert (len(cookie.value), browser.request.visitor_key) == (32, cookie.value)
     assert browser.go("/").cookies.get(VISITOR_COOKIE) is None
     assert browser.request.visitor_key == cookie.value
-    assert Browser().go("/").cookies[VISITOR_COOKIE].value != cookie.value
+    assert Browser().go("/", method="POST").cookies[VISITOR_COOKIE].value != cookie.value
+
+
+def test_reading_gives_no_key_that_could_come_after_anothers():
+    """The fragments of a first page are asked for side by side; the last answer may come after something was put in."""
+    browser = Browser()
+    assert dict(browser.go("/").cookies) == {}
+    assert dict(browser.go("/cart/badge/").cookies) == {}
+    assert dict(browser.go("/cart/badge/", method="HEAD").cookies) == {}
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 65, "with space in it....", "<script>alert(1)</script>"])
 def test_a_key_nobody_made_is_replaced(key):
     browser = Browser()
     browser.cookies[VISITOR_COOKIE] = key
-    browser.go("/")
+    browser.go("/", method="POST")
     assert browser.request.visitor_key != key
     assert len(browser.key) == 32
 
