@@ -95,8 +95,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "settings.tracing.RequestIdMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "settings.security.PanelPolicyMiddleware",
+    "settings.security.PolicyMiddleware",
     "settings.security.PersonalAnswersMiddleware",
     # Who might be asking; neither looks into a session unless somebody wants to know.
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -104,7 +103,7 @@ MIDDLEWARE = [
     "distributors.links.middleware.ShareMiddleware",
     # The short path ends here: kept pages go no deeper, and are counted but not logged one by one.
     "shop.pages.middleware.KeptPageMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "shop.web.request_log.RequestLogMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "shop.web.origin.OriginMiddleware",

@@ -6,7 +6,9 @@ the two panels' prefixes and nowhere else; scripts stand in files everywhere, so
 
 from collections.abc import Callable
 
-from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 PANELS = ("/admin/", "/supplier/")
@@ -17,22 +19,27 @@ READING_POLICY = {"style-src": [SELF, UNSAFE_INLINE]}
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
-class PanelPolicyMiddleware:
-    """Widens the policy on the pages that need it."""
+class PolicyMiddleware:
+    """Says what browsers may do with an answer; there are three policies, so each is put into words once."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._policy = build_policy()
+        self._panels = build_policy(replace=PANEL_POLICY)
+        self._reading_page = build_policy(replace=READING_POLICY)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
-        policy = READING_POLICY if request.path == READING_PAGE else None
-        if request.path.startswith(PANELS):
-            policy = PANEL_POLICY
-        if policy:
-            # The attribute that django-csp's own decorators set.
-            response._csp_replace = policy  # type: ignore[attr-defined]  # noqa: SLF001
+        # Django's own page about a failure, which only developers see, has its styles inline.
+        if not (settings.DEBUG and response.status_code in (404, 500)):
+            response.headers.setdefault(HEADER, self._policy_of(request.path))
         return response
+
+    def _policy_of(self, path: str) -> str:
+        if path.startswith(PANELS):
+            return self._panels
+        return self._reading_page if path == READING_PAGE else self._policy
 
 
 class PersonalAnswersMiddleware:

@@ -3,17 +3,35 @@
 import gc
 import os
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest
+from django.urls import ResolverMatch
 
 from settings.front import Front
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.dev")
 os.environ.setdefault("LINJIA_PROCESS", "web")
 
+django.setup(set_prefix=False)
+
+
+class Handler(WSGIHandler):
+    """Django's, which does not look an address up again that the middleware has just looked up."""
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """Return the view for a request."""
+        match: ResolverMatch | None = getattr(request, "found_route", None)
+        if match is None or hasattr(request, "urlconf"):
+            return super().resolve_request(request)
+        request.resolver_match = match
+        return match
+
+
 # Where no page is kept, none is remembered either.
 _SECONDS = min(settings.LINJIA_PAGE_FRONT_SECONDS, settings.LINJIA_PAGE_SECONDS)
-application = Front(get_wsgi_application(), seconds=_SECONDS)
+application = Front(Handler(), seconds=_SECONDS)
 # What is loaded now stays: the collector need not look through it again with each request.
 gc.collect()
 gc.freeze()

@@ -1,8 +1,10 @@
 """Kept pages before Django: the same bytes for everybody, for a moment, and nothing that is somebody's own."""
 
 import io
+import re
 import time
 from collections.abc import Iterator
+from http.cookies import SimpleCookie
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +14,12 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import RequestFactory
 
-from distributors.links.models import ShareLink
+from distributors.links import actions as links
+from distributors.links import buffer
+from distributors.links.carry import unseal, window
+from distributors.links.models import ShareLink, Touch
 from settings.front import Front
+from shop.base.numbers import token_hash
 from shop.catalogue import actions as catalogue
 from shop.catalogue.models import Product
 from shop.pages import kept
@@ -52,6 +58,12 @@ class Asked:
     def _behind(self, environ: Any, start_response: Any) -> Any:
         self.deeper += 1
         return self.handler(environ, start_response)
+
+    def open(self, path: str, **more: str) -> tuple[str, list[tuple[str, str]]]:
+        environ = RequestFactory().get(path, **more).environ
+        said: list[Any] = []
+        assert b"".join(self.front(environ, lambda status, found: said.extend((status, found)))) == b""
+        return said[0], said[1]
 
     def cookies_of(self, path: str) -> str:
         said: list[Any] = []
@@ -154,3 +166,57 @@ def test_the_front_does_not_grow_without_end(tea: Product, monkeypatch: pytest.M
     for number in range(8):
         asked.get(f"/?after={number}")
     assert len(asked.front._pages) <= 3
+
+
+def _plain(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Headers without what is random or of its second in them."""
+    of_its_own = re.compile(r"(lj_\w+)=[^;]+; expires=[^;]+")
+    rest = [(name, of_its_own.sub(r"\1=…", value).strip()) for name, value in headers]
+    return sorted(one for one in rest if one[0] not in ("X-Request-ID", "Expires"))
+
+
+def test_a_share_link_opened_again_is_noted_before_django(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+    settings.LINJIA_PROXIES = 1
+    buffer._Rest.until = 0.0
+    link: ShareLink = world.link(world.ahe())
+    asked, path = Asked(), f"/s/{link.token}"
+    first, again = (asked.open(path, HTTP_X_FORWARDED_FOR=f"10.0.0.{turn}") for turn in range(2))
+    assert (asked.deeper, first[0], again[0], buffer.waiting()) == (1, "302 Found", "302 Found", 2)
+    assert _plain(first[1]) == _plain(again[1])
+    cookies = SimpleCookie()
+    for value in (value for name, value in again[1] if name == "Set-Cookie"):
+        cookies.load(value)
+    hers = "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
+    (opening,) = buffer.pending_of(token_hash(cookies["lj_visitor"].value))
+    kept = unseal(cookies["lj_touch"].value, visitor_hash=opening.visitor_hash, max_age=window())
+    assert [one.number for one in kept] == [opening.touch.number]
+
+    # The same person again: her key stays, and what she carries grows.
+    status, headers = asked.open(path, HTTP_COOKIE=hers)
+    (sealed,) = [value for name, value in headers if name == "Set-Cookie"]
+    kept = unseal(SimpleCookie(sealed)["lj_touch"].value, visitor_hash=opening.visitor_hash, max_age=window())
+    assert (status, asked.deeper, len(kept), kept[0].number) == ("302 Found", 1, 2, opening.touch.number)
+
+    deeper = [
+        {"HTTP_COOKIE": "lj_session=abc"},
+        {"HTTP_USER_AGENT": "Baiduspider/2.0"},
+        {"HTTP_SEC_PURPOSE": "prefetch;prerender"},
+        {"HTTP_X_VISITOR_KEY": "m" * 24},
+        {"HTTP_X_FORWARDED_PROTO": "https"},
+    ]
+    for place, one in enumerate(deeper):
+        asked.open(path, **one)
+        assert asked.deeper == 2 + place, one
+    # Redis is away: the long way stores the opening at once.
+    monkeypatch.setattr(buffer._Rest, "until", time.monotonic() + 60)
+    asked.open(path)
+    assert (asked.deeper, Touch.objects.count()) == (7, 1)
+    monkeypatch.setattr(buffer._Rest, "until", 0.0)
+    # Closed: as soon as this process looks again, nothing is noted any more.
+    links.revoke_link(link=link, now=world.now())
+    later = time.monotonic() + 6
+    clock = SimpleNamespace(monotonic=lambda: later, perf_counter=time.perf_counter)
+    for module in ("settings.front.time", "distributors.links.middleware.time"):
+        monkeypatch.setattr(module, clock)
+    assert asked.get(path)[0].startswith("404")

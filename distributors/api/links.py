@@ -20,6 +20,7 @@ from distributors.links.queries import link_by_token, link_of, links_of
 from shop.accounts.models import User
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
+from shop.base.callers import address_of
 from shop.base.errors import NotFound
 from shop.base.numbers import token_hash
 from shop.catalogue.queries import product_for_sale
@@ -111,7 +112,7 @@ def touch(request: Request, token: str) -> Response:
         raise NotFound(_("This link leads nowhere any more."), field="token")
     key = str(getattr(request, "visitor_key", ""))  # set by ShareMiddleware, made when the client has none
     user = request.user if isinstance(request.user, User) else None
-    address = str(request.META.get("REMOTE_ADDR", ""))
+    address = address_of(request)
     opened = actions.record_touch(link=link, visitor_key=key, user=user, now=timezone.now(), address=address)
     facts = {
         "store": link.store.code,

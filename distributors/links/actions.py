@@ -25,6 +25,7 @@ from shop.catalogue.queries import product_for_sale
 
 __all__ = [
     "bind_customer",
+    "buffer_touch",
     "create_link",
     "flush_touches",
     "merge_visitor",
@@ -103,7 +104,24 @@ def record_touch(
     network's) limits how many one network can make in a minute; the touch returned beyond that is
     kept only if its visitor carries it (see ``carry``).
     """
-    touch = TouchFact(
+    touch = _touch(link, now)
+    opening = Opening(touch, token_hash(visitor_key), user.pk if user is not None else None)
+    if not buffer.push(opening, address=address):
+        store_openings(openings=[opening])
+    return touch
+
+
+def buffer_touch(*, link: ShareLink, visitor_hash: str, now: datetime, address: str) -> TouchFact | None:
+    """Note that somebody who is not signed in opened a link; None when Redis is away and nothing was noted.
+
+    As :func:`record_touch`, without the database.
+    """
+    touch = _touch(link, now)
+    return touch if buffer.push(Opening(touch, visitor_hash, None), address=address) else None
+
+
+def _touch(link: ShareLink, now: datetime) -> TouchFact:
+    return TouchFact(
         number=new_number("T"),
         at=now,
         token=link.token,
@@ -112,10 +130,6 @@ def record_touch(
         product_id=link.product_id,
         channel=link.channel,
     )
-    opening = Opening(touch, token_hash(visitor_key), user.pk if user is not None else None)
-    if not buffer.push(opening, address=address):
-        store_openings(openings=[opening])
-    return touch
 
 
 def flush_touches(*, limit: int) -> int:

@@ -11,6 +11,7 @@ from typing import cast
 import redis
 import structlog
 from django.conf import settings
+from redis.commands.core import Script
 
 from distributors.links.rules import Opening, opening_from_json
 from shop.base.numbers import new_token
@@ -67,6 +68,8 @@ class _Rest:
 
 
 _clients: dict[str, redis.Redis] = {}
+# Redis knows a script by its digest; only one that was emptied is told the whole again.
+_pushes: dict[str, Script] = {}
 
 
 def _client() -> redis.Redis:
@@ -76,6 +79,13 @@ def _client() -> redis.Redis:
             url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
         )
     return _clients[url]
+
+
+def _pushing() -> Script:
+    url = settings.LINJIA_REDIS_URL
+    if url not in _pushes:
+        _pushes[url] = _client().register_script(_PUSH)
+    return _pushes[url]
 
 
 def push(opening: Opening, *, address: str = "") -> bool:
@@ -95,7 +105,7 @@ def push(opening: Opening, *, address: str = "") -> bool:
     )
     limit = str(PER_MINUTE_MAX) if address else ""
     try:
-        _client().eval(_PUSH, 4, *keys, opening.to_json(), _OF_SECONDS, limit, _SEEN_SECONDS)
+        _pushing()(keys, [opening.to_json(), _OF_SECONDS, limit, _SEEN_SECONDS])
     except redis.RedisError as error:
         _rest(error)
         return False

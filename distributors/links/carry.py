@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core import signing
 
 from distributors.links.attribution import TouchFact
@@ -45,3 +46,8 @@ def unseal(text: str, *, visitor_hash: str, max_age: timedelta) -> list[Carried]
 def carried(touch: TouchFact) -> Carried:
     """Return a touch as it is carried."""
     return Carried(touch.number, touch.at, touch.token)
+
+
+def window() -> timedelta:
+    """Return how long an opening counts, and so how long it is carried."""
+    return timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS)

@@ -11,7 +11,6 @@ link, whatever happens to Redis.
 import re
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
 from django.core.cache import cache
@@ -22,15 +21,21 @@ from redis.exceptions import RedisError
 
 from distributors.links import actions, queries
 from distributors.links.attribution import TouchFact
-from distributors.links.carry import Carried, carried, seal, unseal
+from distributors.links.carry import Carried, carried, seal, unseal, window
 from distributors.links.models import ShareLink
-from distributors.links.rules import TOKEN, VISITOR_KEY, is_machine
+from distributors.links.reopening import (
+    TOUCH_COOKIE,
+    VISITOR_COOKIE,
+    Reopening,
+    is_unseen,
+    set_touch,
+    set_visitor,
+)
+from distributors.links.rules import TOKEN, VISITOR_KEY
 from shop.accounts.models import User
+from shop.base.callers import address_of
 from shop.base.numbers import new_token, token_hash
 
-VISITOR_COOKIE = "lj_visitor"
-TOUCH_COOKIE = "lj_touch"
-_YEAR_SECONDS = 365 * 24 * 3600
 _LANDING = re.compile(r"/s/([0-9A-Za-z]{8,16})/?")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Pages for machines set no cookies.
@@ -73,10 +78,12 @@ class ShareMiddleware:
             # Reading gives nobody a key, unless she came by a link: the fragments of a first page are asked for side
             # by side, and each would bring a key of its own, the last of them after she had put something in her cart.
             if is_new and (touch is not None or request.method not in _SAFE):
-                _set_cookie(response, VISITOR_COOKIE, key, _YEAR_SECONDS)
+                set_visitor(response, key)
             self._carry(response, key, kept=[] if has_stored else kept, touch=touch)
             if response.cookies and _is_shared(response):
                 response.headers["Cache-Control"] = "private, no-store"
+            if touch is not None and not had_session and _LANDING.fullmatch(request.path):
+                self._may_be_noted_again(request, response)
             if has_stored and touch is None:
                 response.delete_cookie(TOUCH_COOKIE, samesite="Lax")
         return response
@@ -87,7 +94,7 @@ class ShareMiddleware:
             return None
         landing = _LANDING.fullmatch(request.path)
         token = landing.group(1) if landing else request.GET.get("s", "")
-        if not TOKEN.fullmatch(token) or _is_unseen(request):
+        if not TOKEN.fullmatch(token) or is_unseen(request.META):
             return None
         link = self._link(token)
         if link is None:
@@ -98,8 +105,13 @@ class ShareMiddleware:
             visitor_key=key,
             user=_user(request),
             now=timezone.now(),
-            address=request.META.get("REMOTE_ADDR", ""),
+            address=address_of(request),
         )
+
+    def _may_be_noted_again(self, request: HttpRequest, response: HttpResponse) -> None:
+        link: ShareLink = request.share_link  # type: ignore[attr-defined]
+        until, _link = self._links.get(link.token, (0.0, None))
+        response.noted_again = Reopening(link, until)  # type: ignore[attr-defined]
 
     def _link(self, token: str) -> ShareLink | None:
         moment = time.monotonic()
@@ -116,13 +128,13 @@ class ShareMiddleware:
         text = request.COOKIES.get(TOUCH_COOKIE) or request.headers.get("X-Share-Touch", "")
         if not text:
             return []
-        return unseal(text, visitor_hash=token_hash(key), max_age=_window())
+        return unseal(text, visitor_hash=token_hash(key), max_age=window())
 
     def _carry(self, response: HttpResponse, key: str, *, kept: list[Carried], touch: TouchFact | None) -> None:
         if touch is None:
             return
         text = seal([*kept, carried(touch)], visitor_hash=token_hash(key))
-        _set_cookie(response, TOUCH_COOKIE, text, int(_window().total_seconds()))
+        set_touch(response, text)
 
     def _merge(self, request: HttpRequest, key: str) -> None:
         """Once per sign-in and device: what the visitor opened becomes the person's."""
@@ -183,32 +195,9 @@ def _has_signed_out(request: HttpRequest, had_session: bool) -> bool:
     return bool(had_session and session is not None and session.modified and session.is_empty())
 
 
-def _is_unseen(request: HttpRequest) -> bool:
-    """Whether nobody sees this page: a previewer draws it, or a browser fetches it in advance."""
-    hints = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")).lower()
-    if "prefetch" in hints or "prerender" in hints or "preview" in hints:
-        return True
-    return is_machine(request.headers.get("User-Agent", ""))
-
-
 def _first_time(mark: str) -> bool:
     try:
         return bool(cache.add(mark, 1, 24 * 3600))
     except RedisError:
         # Merging again costs a statement and changes nothing.
         return True
-
-
-def _window() -> timedelta:
-    return timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS)
-
-
-def _set_cookie(response: HttpResponse, name: str, value: str, seconds: int) -> None:
-    response.set_cookie(
-        name,
-        value,
-        max_age=seconds,
-        httponly=True,
-        samesite="Lax",
-        secure=settings.SESSION_COOKIE_SECURE,
-    )

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 
-from distributors.links.middleware import VISITOR_COOKIE
+from distributors.links.reopening import VISITOR_COOKIE
 from distributors.links.rules import VISITOR_KEY
 from orders.checkout.cart import CartOwner, merge_carts
 from shop.accounts.models import User

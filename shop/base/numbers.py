@@ -6,6 +6,10 @@ import secrets
 # Crockford's alphabet: no I, L, O, U, so a number can be read out over the phone.
 _READABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Random bytes become characters by a table, in one go; bytes beyond a multiple of 62 would favour the first ones.
+_TO_READABLE = bytes(ord(_READABLE[byte % 32]) for byte in range(256))
+_TO_BASE62 = bytes(ord(_BASE62[byte % 62]) for byte in range(256))
+_TOO_HIGH = bytes(range(248, 256))
 
 
 def new_number(prefix: str) -> str:
@@ -14,12 +18,15 @@ def new_number(prefix: str) -> str:
     Letters and digits only and at most 32 characters, as payment channels ask of order, refund
     and bill numbers.
     """
-    return prefix + "".join(secrets.choice(_READABLE) for _ in range(16))
+    return prefix + secrets.token_bytes(16).translate(_TO_READABLE).decode()
 
 
 def new_token(length: int = 12) -> str:
     """Return a random base62 token; 12 characters hold 71 bits and fit a mini-program scene."""
-    return "".join(secrets.choice(_BASE62) for _ in range(length))
+    token = b""
+    while len(token) < length:
+        token += secrets.token_bytes(length + 8).translate(_TO_BASE62, _TOO_HIGH)
+    return token[:length].decode()
 
 
 def token_hash(token: str) -> str:

@@ -42,6 +42,7 @@ class KeptPageMiddleware:
             match = resolve(request.path_info)
         except Resolver404:
             return self._get_response(request)
+        request.found_route = match  # type: ignore[attr-defined]
         if hasattr(match.func, "takes_short_path"):
             return self._at_once(request, match)
         promise = getattr(match.func, "same_for_all", None)

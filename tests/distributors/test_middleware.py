@@ -16,9 +16,10 @@ from django.test import RequestFactory
 from distributors.links import actions as links
 from distributors.links import buffer
 from distributors.links.attribution import credit
-from distributors.links.middleware import TOUCH_COOKIE, VISITOR_COOKIE, ShareMiddleware
+from distributors.links.middleware import ShareMiddleware
 from distributors.links.models import Bond, Touch, Visitor
 from distributors.links.queries import credit_facts
+from distributors.links.reopening import TOUCH_COOKIE, VISITOR_COOKIE
 from shop.base.numbers import token_hash
 from tests.distributors.sellers import moment, open_store, share, tea
 from tests.world import person
