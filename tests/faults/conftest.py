@@ -1,22 +1,13 @@
 """One installation for all fault tests of a session, a seed that is printed and replays, and a short and a full form."""
 
-import os
-import secrets
 from collections.abc import Iterator
 from random import Random
 
 import pytest
 
 from tests.faults.driver import Town
+from tests.faults.form import IS_FULL, SEED
 from tests.faults.stack import Stack
-
-IS_FULL = os.environ.get("LINJIA_FAULTS", "").strip() == "full"
-SEED = int(os.environ.get("LINJIA_FAULT_SEED", "") or secrets.randbelow(10**9))
-
-
-def times(short: int, full: int) -> int:
-    """How often: few in CI, many in `make faults`."""
-    return full if IS_FULL else short
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

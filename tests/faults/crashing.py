@@ -24,8 +24,8 @@ from django.utils.module_loading import import_string
 CRASHES = os.environ.get("LINJIA_FAULT_CRASHES", "")
 # In the short form: after how many seconds a dead worker's rows, and transfers nobody knows, are taken up again.
 LEASE_SECONDS = int(os.environ.get("LINJIA_FAULT_LEASE_SECONDS", "0"))
-# An order is placed by one statement, which is its own transaction.
-STATEMENTS = {"place": "orders.checkout.place._write"}
+# One statement, which is its own transaction.
+STATEMENTS = {"place": "orders.checkout.place._write", "pay_answer": "orders.payments.actions._record_answer"}
 # Where each path begins. The first two commit after the function returned: their answer is recorded with them.
 PATHS = {
     "cancel": "orders.api.orders.cancel_order",
@@ -33,13 +33,14 @@ PATHS = {
     "pay": "orders.api.payments.start_payment",
     "confirm_payment": "orders.flow.notices.confirm_payment",
     "refund_send": "orders.flow.tasks.send_refund",
+    "confirm_refund": "orders.flow.reversal.confirm_refund",
     "withdrawal_send": "distributors.payouts.tasks.pay_approved",
     "settle_commissions": "distributors.commissions.actions.settle_due",
     "settle_suppliers": "orders.settlements.actions.settle_due",
     "pay_statement": "orders.settlements.statements.pay_statement",
 }
 ENDS_LATER = ("cancel", "withdraw")
-COMMITS = {"pay": 2, "refund_send": 2, "withdrawal_send": 2}
+COMMITS = {"withdrawal_send": 2}
 CALLS = ("pay", "refund_send", "withdrawal_send")
 GATEWAY = "shop.gateways.wechat_pay.WechatPay"
 

@@ -1,8 +1,6 @@
 """Steps of the tests of a gateway that misbehaves: buy, post, let time pass, compare. Amounts in fen."""
 
 import itertools
-import os
-import secrets
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,17 +21,12 @@ from shop.gateways.sandbox.client import SandboxControl, SentNotice
 from shop.work.models import Due
 from shop.work.sweep import run_due
 from tests import world
+from tests.faults.form import SEED
 from tests.gateways_fixtures import post_notice
 from tests.stories.town import audit
 
-IS_FULL = os.environ.get("LINJIA_FAULTS", "").strip() == "full"
-SEED = int(os.environ.get("LINJIA_FAULT_SEED", "") or secrets.randbelow(10**9))
 PAID = 9_800 + 800
 HOUR = timedelta(hours=1)
-
-
-def times(short: int, full: int) -> int:
-    return full if IS_FULL else short
 
 
 def seeded(sandbox: SandboxControl) -> Random:

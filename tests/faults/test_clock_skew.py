@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.conftest import IS_FULL
 from tests.faults.driver import Town
+from tests.faults.form import IS_FULL
 from tests.faults.stack import PROJECT, Stack, free_port, within
 
 DAY_SECONDS = 24 * 3600

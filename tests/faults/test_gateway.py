@@ -26,6 +26,7 @@ from shop.work.models import Due
 from tests import world
 from tests.asking import changed, fingerprint
 from tests.distributors.sellers import at_once
+from tests.faults.form import times
 from tests.faults.gateway_steps import (
     HOUR,
     PAID,
@@ -36,7 +37,6 @@ from tests.faults.gateway_steps import (
     received,
     seeded,
     started,
-    times,
     work_until_quiet,
 )
 from tests.gateways_fixtures import post_notice

@@ -20,6 +20,7 @@ from shop.work.sweep import run_due
 from tests import world
 from tests.asking import changed, fingerprint
 from tests.distributors.sellers import money, rich
+from tests.faults.form import times
 from tests.faults.gateway_steps import (
     PAID,
     all_are,
@@ -29,7 +30,6 @@ from tests.faults.gateway_steps import (
     post_all,
     seeded,
     started,
-    times,
     work_until_quiet,
 )
 from tests.gateways_fixtures import post_notice

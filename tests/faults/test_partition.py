@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.conftest import IS_FULL
 from tests.faults.driver import Client, Town
+from tests.faults.form import IS_FULL
 from tests.faults.proxy import ANSWERS, QUESTIONS, Gate
 from tests.faults.stack import Stack, within
 

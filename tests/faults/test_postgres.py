@@ -5,8 +5,8 @@ from random import Random
 
 import requests
 
-from tests.faults.conftest import times
 from tests.faults.driver import Town, Try
+from tests.faults.form import times
 from tests.faults.stack import Stack, within
 
 ANSWER_SECONDS_MAX = 5.0

@@ -27,7 +27,7 @@ from shop.work.sweep import run_due, run_periodic
 from tests import world
 from tests.distributors.sellers import money, payee
 from tests.faults import postgres_tools
-from tests.faults.gateway_steps import IS_FULL
+from tests.faults.form import IS_FULL
 from tests.orders import trade
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]

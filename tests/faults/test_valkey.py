@@ -7,8 +7,8 @@ from random import Random
 
 import redis
 
-from tests.faults.conftest import times
 from tests.faults.driver import Town
+from tests.faults.form import times
 from tests.faults.stack import Stack, within
 
 FAILING_SECONDS_MAX = 30.0

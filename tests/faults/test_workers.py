@@ -3,8 +3,8 @@
 import time
 from random import Random
 
-from tests.faults.conftest import times
 from tests.faults.driver import Town
+from tests.faults.form import times
 from tests.faults.stack import Stack, within
 
 BACK_SECONDS_MAX = 40
