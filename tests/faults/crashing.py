@@ -33,7 +33,7 @@ PATHS = {
     "pay": "orders.api.payments.start_payment",
     "confirm_payment": "orders.flow.notices.confirm_payment",
     "refund_send": "orders.flow.tasks.send_refund",
-    "confirm_refund": "orders.flow.reversal.confirm_refund",
+    "confirm_refund": "orders.flow.notices.confirm_refund",
     "withdrawal_send": "distributors.payouts.tasks.pay_approved",
     "settle_commissions": "distributors.commissions.actions.settle_due",
     "settle_suppliers": "orders.settlements.actions.settle_due",
