@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "shop.stock",
     "shop.pricing",
     "shop.freight",
+    "shop.coupons",
     "shop.imports",
     "shop.web",
     # floor 2: the sellers
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
     "distributors.referrals",
     "distributors.links",
     "distributors.commissions",
+    "distributors.codes",
     "distributors.payouts",
     # floor 3: the trade
     "orders.lifecycle",

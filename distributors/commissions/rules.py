@@ -138,8 +138,18 @@ def choose_rule(rules: Iterable[RuleFact], facts: RuleFacts, now: datetime) -> R
     )
 
 
-def split_line(*, paid_fen: int, supplier_fen: int, rates: Rates, has_level1: bool, has_level2: bool) -> LineSplit:
+def split_line(
+    *,
+    paid_fen: int,
+    supplier_fen: int,
+    rates: Rates,
+    has_level1: bool,
+    has_level2: bool,
+    subsidy_fen: int = 0,
+) -> LineSplit:
     """Divide a line: level 1 and level 2 get their rate of what was paid, rounded down.
+
+    ``subsidy_fen`` is divided as well, but no share is counted on it.
 
     The margin guard: both come out of the pool ``paid − supplier's part``; level 1 is served first
     and what does not fit is cut, flagged ``capped``. Only under a rule the supplier funds does the
@@ -149,8 +159,8 @@ def split_line(*, paid_fen: int, supplier_fen: int, rates: Rates, has_level1: bo
     want1 = share_bp(paid_fen, rates.level1_bp) if has_level1 else 0
     want2 = share_bp(paid_fen, rates.level2_bp) if has_level2 else 0
     if rates.funding == "supplier":
-        supplier_fen = max(0, min(supplier_fen, paid_fen - want1 - want2))
-    pool_fen = max(0, paid_fen - supplier_fen)
+        supplier_fen = max(0, min(supplier_fen, paid_fen + subsidy_fen - want1 - want2))
+    pool_fen = max(0, paid_fen + subsidy_fen - supplier_fen)
     level1_fen = min(want1, pool_fen)
     level2_fen = min(want2, pool_fen - level1_fen)
     return LineSplit(

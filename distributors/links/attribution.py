@@ -21,6 +21,8 @@ from typing import Any
 
 SELF_PURCHASE_DISCOUNT = "discount"
 SELF_PURCHASE_OFF = "off"
+# A distributor's coupon code that was entered is a touch of her store, without a link.
+CODE_CHANNEL = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Credit:
 def credit(*, facts: CreditFacts) -> dict[int, Credit]:
     """Return for each line key whose sale it is, with the reason and all evidence.
 
-    Reasons: ``product_touch``, ``protected_bond``, ``last_touch``, ``own_store``, ``bond``, ``none``.
+    Reasons: ``product_touch``, ``protected_bond``, ``coupon_code``, ``last_touch``, ``own_store``, ``bond``, ``none``.
     """
     own_store_id = _own_active_store(facts)
     newest_first = sorted(facts.touches, key=lambda touch: (touch.at, touch.number), reverse=True)
@@ -172,8 +174,12 @@ def _credit_line(
                 reason, winner = "protected_bond", kept
     elif bond is not None and is_protected:
         reason, store_id = "protected_bond", bond.store_id
+        if general and general[0].channel == CODE_CHANNEL and general[0].store_id == store_id:
+            # The bond's own store: its word, just given, says more than the bond it may have begun.
+            reason, winner = "coupon_code", general[0]
     elif general:
-        reason, winner = "last_touch", general[0]
+        winner = general[0]
+        reason = "coupon_code" if winner.channel == CODE_CHANNEL else "last_touch"
     elif own_store_id is not None:
         reason, store_id = "own_store", own_store_id
     elif bond is not None:
@@ -213,7 +219,7 @@ def _evidence(
         verdict = flaw or _touch_verdict(touch, product_id, winner, reason)
         found.append(
             {
-                "what": "store_touch" if touch.product_id is None else "product_touch",
+                "what": _what(touch),
                 "store": touch.store_code,
                 "at": touch.at.isoformat(),
                 "touch": touch.number,
@@ -238,6 +244,12 @@ def _evidence(
         own = facts.stores[store_id].code
         found.append({"what": "own_store", "store": own, "at": facts.now.isoformat(), "verdict": "won"})
     return found
+
+
+def _what(touch: TouchFact) -> str:
+    if touch.channel == CODE_CHANNEL:
+        return "coupon_code"
+    return "store_touch" if touch.product_id is None else "product_touch"
 
 
 def _touch_verdict(touch: TouchFact, product_id: int, winner: TouchFact | None, reason: str) -> str:

@@ -112,6 +112,8 @@ def cart_view(owner: CartOwner, *, now: datetime) -> CartView:
         items=[item_of(row) for row in rows.values()],
         region_code=None,
         visitor_key=owner.visitor_key,
+        # What coupons save is said of what is chosen, at the checkout.
+        coupons=(),
         now=now,
     )
     return view_of(rows, found)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions.rules import NO_RATES
 from orders.checkout.cart import merge_carts
+from orders.checkout.couponing import refuse_unused, uses_of, was_answered
 from orders.checkout.items import Item, check_items, pieces_by_sku
 from orders.checkout.queries import Facts, Wish, facts_of, facts_once
 from orders.checkout.quote import quote_of
@@ -25,6 +26,7 @@ from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import retry_on_contention
 from shop.base.money import format_yuan
+from shop.coupons.actions import coupon_refused
 from shop.stock.actions import OutOfStock, out_of_stock
 from shop.work.idempotency import Once, StillRunning, answered, kept_form, replay
 
@@ -71,17 +73,26 @@ def place_order(
     note: str = "",
     visitor_key: str = "",
     expected_payable_fen: int | None = None,
+    coupons: tuple[str, ...] | None = None,
     now: datetime,
 ) -> Order:
     """Place an order, hold its pieces, and take what was bought out of the cart.
 
     Prices, discounts, freight, whose sale it is and the commissions are the server's, and are copied
     onto the lines; the order expires when it is not paid in time. All of it or nothing, in one
-    statement that writes; one before it reads. Raises
+    statement that writes; one before it reads. ``coupons`` are the pieces to use, () for none; None
+    takes those that save most. Raises
     ``Invalid`` and ``NotFound`` naming the field, :class:`NotPlaceable`, ``OutOfStock``, and
     :class:`PriceChanged` when ``expected_payable_fen`` is not what it costs now.
     """
-    wish = Wish(user=user, items=items, address_number=address_number, visitor_key=visitor_key, now=now)
+    wish = Wish(
+        user=user,
+        items=items,
+        address_number=address_number,
+        visitor_key=visitor_key,
+        coupons=coupons,
+        now=now,
+    )
     return _place_order(checkout=Checkout(wish, note, expected_payable_fen))
 
 
@@ -130,8 +141,9 @@ def _prepare(checkout: Checkout, note: str, facts: Facts) -> tuple[Placed, Order
     if facts.has_cart:
         # What she put in before she signed in comes along, and leaves with what is bought.
         merge_carts(visitor_key=wish.visitor_key, user=wish.user, now=wish.now)
-    found = quote_of(wish.items, facts)
+    found = quote_of(wish.items, facts, wish.coupons)
     _refuse_troubles(found)
+    refuse_unused(found.coupons, wish.coupons)
     _refuse_other_price(found, checkout.expected_payable_fen)
     rows = order_rows(_draft(wish.user, facts.recipient, note, found, wish.now))
     return Placed(rows.order, found, rows.part_numbers), rows
@@ -141,6 +153,7 @@ _PLACE = (
     "SELECT checkout_place(%s::json, %s::json, %s::json, %s::bigint[], %s::bigint[], %s, %s, %s, %s,"
     " %s, %s, %s, %s, %s::jsonb)"
 )
+_PLACE_WITH_COUPONS = _PLACE.replace("checkout_place(", "checkout_place_with_coupons(%s::json, ")
 
 
 def _write(checkout: Checkout, placed: Placed, rows: OrderRows, once: Once | None, body: Any) -> int:
@@ -161,14 +174,20 @@ def _write(checkout: Checkout, placed: Placed, rows: OrderRows, once: Once | Non
         CREATED,
         orjson.dumps(kept_form(body)).decode() if once else None,
     ]
+    uses = uses_of(placed.quote.coupons, [line.line for line in placed.quote.lines])
     # By itself it is a transaction of its own; inside another one it must leave that one usable.
     own = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
     try:
         with own, connection.cursor() as cursor:
-            cursor.execute(_PLACE, arguments)
+            if uses:
+                cursor.execute(_PLACE_WITH_COUPONS, [orjson.dumps(uses).decode(), *arguments])
+            else:
+                cursor.execute(_PLACE, arguments)
             (order_id,) = cursor.fetchone()
     except DatabaseError as error:
-        refusal = out_of_stock(error)
+        if was_answered(error):
+            return 0
+        refusal = out_of_stock(error) or coupon_refused(error)
         if refusal is None:
             raise
         raise refusal from error
@@ -273,6 +292,7 @@ def _line(line: QuoteLine) -> LineDraft:
         rule_number=line.rates.rule_number if line.rates != NO_RATES else "",
         credit_reason=credited.reason,
         return_days=days,
+        subsidy_fen=money.subsidy_fen,
         credit_evidence={
             "touches": list(credited.touch_numbers),
             "candidates": list(credited.evidence),

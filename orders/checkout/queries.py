@@ -1,7 +1,7 @@
 """What checkout asks: everything a quote is made of, as it stands now, in one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +19,15 @@ from orders.lifecycle.rules import Recipient
 from shop.accounts.models import Address, User
 from shop.accounts.queries import no_address
 from shop.base.errors import NotFound
+from shop.coupons.queries import pieces_from
+from shop.coupons.rules import Piece
 from shop.freight.queries import PriceLists, price_lists_from
 from shop.work.idempotency import Once
 
-_FACTS = "SELECT checkout_facts(%s, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
+_FACTS = (
+    "SELECT checkout_facts(%s, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, %s, %s),"
+    " checkout_coupons(%s, %s)::text"
+)
 # Read by a function of the database, so as they are stored: sealed.
 _SEALED: list[Any] = [Address._meta.get_field(name) for name in ("name", "phone", "detail")]
 
@@ -41,6 +46,10 @@ class Facts:
     region_code: str | None
     recipient: Recipient | None
     has_cart: bool
+    # Her pieces of coupons, the stores whose codes some came by, and whether she never bought before.
+    pieces: Sequence[Piece] = ()
+    code_stores: Mapping[str, int] = field(default_factory=dict)
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Wish:
     """What somebody wants to know the price of, and from when it counts.
 
     The place is a region, or that of one of her addresses; neither is known yet where both are None.
+    ``coupons`` are the pieces to use, () for none; None takes those that save most.
     """
 
     user: User | None
@@ -56,6 +66,7 @@ class Wish:
     visitor_key: str = ""
     region_code: str | None = None
     address_number: str | None = None
+    coupons: tuple[str, ...] | None = None
 
 
 def facts_of(wish: Wish) -> Facts:
@@ -116,11 +127,13 @@ def _ask(wish: Wish, once: Once | None) -> tuple[CreditQuestion, dict[str, Any]]
         TOUCHES_MAX,
         once.caller if once else "",
         once.key if once else "",
+        asked.user_id,
+        asked.now,
     ]
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, arguments)
-        (answer,) = cursor.fetchone()
-    return asked, orjson.loads(answer)
+        answer, coupons = cursor.fetchone()
+    return asked, orjson.loads(answer) | {"coupons": orjson.loads(coupons) if coupons else (None, None, False)}
 
 
 def _facts(wish: Wish, asked: CreditQuestion, answer: dict[str, Any]) -> Facts:
@@ -130,6 +143,7 @@ def _facts(wish: Wish, asked: CreditQuestion, answer: dict[str, Any]) -> Facts:
         raise no_address()
     found = {row[1]: goods_from(row) for row in answer.get("goods") or ()}
     goods = [_known(found, index, item) for index, item in enumerate(wish.items)]
+    pieces, code_stores, is_new = answer["coupons"]
     return Facts(
         goods=goods,
         credit=credit_facts_from(
@@ -140,6 +154,9 @@ def _facts(wish: Wish, asked: CreditQuestion, answer: dict[str, Any]) -> Facts:
         region_code=recipient.region_code if recipient else wish.region_code,
         recipient=recipient,
         has_cart=answer["has_cart"],
+        pieces=pieces_from(pieces),
+        code_stores=code_stores or {},
+        is_new=is_new,
     )
 
 

@@ -5,6 +5,7 @@ store she saw them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
@@ -12,14 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from distributors.commissions.queries import rates_by
 from distributors.commissions.rules import NO_RATES, Rates, RuleFacts
 from distributors.links.attribution import Credit, CreditFacts, credit
+from orders.checkout.couponing import choose, lowered, money_of
 from orders.checkout.items import Item, check_items, pieces_by_sku
 from orders.checkout.queries import Facts, Wish, facts_of
-from orders.checkout.rules import Goods, Problem, line_money, problem_of, unit_price_of
+from orders.checkout.rules import Goods, Problem, problem_of, unit_price_of
 from orders.checkout.split import Quote, QuoteLine, by_supplier, split
 from shop.accounts.models import User
 from shop.freight.queries import Parcel, ParcelItem, freight_of
 from shop.freight.rules import FreightQuote
-from shop.suppliers.models import Supplier
 
 
 def quote(
@@ -28,20 +29,23 @@ def quote(
     items: Sequence[Item],
     region_code: str | None,
     visitor_key: str = "",
+    coupons: tuple[str, ...] | None = None,
     now: datetime,
 ) -> Quote:
     """Return what these items cost delivered to a region (None: not known yet).
+
+    ``coupons`` are the numbers of the pieces to use, () for none; None takes those that save most.
 
     One statement, whatever the items. What cannot be bought as asked is in
     ``problems``, each with its way out. Raises ``Invalid`` for quantities and too many items, and
     ``NotFound`` for an unknown SKU (field ``items.0.sku_number``) or place.
     """
     checked = check_items(items)
-    wish = Wish(user=user, items=checked, region_code=region_code, visitor_key=visitor_key, now=now)
-    return quote_of(checked, facts_of(wish))
+    wish = Wish(user=user, items=checked, region_code=region_code, visitor_key=visitor_key, coupons=coupons, now=now)
+    return quote_of(checked, facts_of(wish), coupons)
 
 
-def quote_of(items: Sequence[Item], facts: Facts) -> Quote:
+def quote_of(items: Sequence[Item], facts: Facts, coupons: Sequence[str] | None = None) -> Quote:
     """Return what these items cost by these facts. Raises ``NotFound`` for an unknown place."""
     goods = facts.goods
     troubles = _troubles(items, goods)
@@ -51,10 +55,12 @@ def quote_of(items: Sequence[Item], facts: Facts) -> Quote:
         _line(number, item, one, credited[number], rates.get(number, NO_RATES), facts.credit, troubles.get(number))
         for number, (item, one) in enumerate(zip(items, goods, strict=True), start=1)
     ]
+    chosen = choose(lines, facts, coupons)
+    lines, chosen = lowered(lines, chosen, facts)
     freight = _freight(lines, facts)
     # Two lines of one SKU have one trouble.
     problems = {(one.code, one.sku_number): one for one in troubles.values()}
-    return split(lines, freight=freight, problems=[*problems.values(), *_undeliverable(lines, freight)])
+    return split(lines, freight=freight, problems=[*problems.values(), *_undeliverable(lines, freight)], coupons=chosen)
 
 
 def _troubles(items: Sequence[Item], goods: Sequence[Goods]) -> dict[int, Problem]:
@@ -109,20 +115,8 @@ def _line(
     if goods.retail_fen is None:
         return QuoteLine(number, item, goods, 0, None, credited, rates, problem)
     unit_fen = unit_price_of(goods, store_code=item.store_code, is_open=_is_open(item, credited, facts))
-    money = None
-    if problem is None:
-        money = line_money(
-            unit_fen=unit_fen,
-            quantity=item.quantity,
-            supply_unit_fen=goods.supply_fen or 0,
-            is_commission_contract=goods.contract == Supplier.Contract.COMMISSION,
-            fee_bp=goods.fee_bp,
-            rates=rates,
-            has_level1=credited.store_id is not None,
-            has_level2=credited.referrer_store_id is not None,
-            is_self_purchase=credited.is_self_purchase,
-        )
-    return QuoteLine(number, item, goods, unit_fen, money, credited, rates, problem)
+    line = QuoteLine(number, item, goods, unit_fen, None, credited, rates, problem)
+    return line if problem is not None else replace(line, money=money_of(line))
 
 
 def _freight(lines: Sequence[QuoteLine], facts: Facts) -> dict[int, FreightQuote] | None:
@@ -136,7 +130,8 @@ def _freight(lines: Sequence[QuoteLine], facts: Facts) -> dict[int, FreightQuote
                     product_id=line.goods.product_id,
                     quantity=line.quantity,
                     weight_g=line.goods.weight_g * line.quantity,
-                    goods_fen=line.paid_fen,
+                    # A coupon makes nobody's delivery dearer.
+                    goods_fen=line.paid_fen + line.coupon_fen,
                 )
                 for line in own
                 if line.money is not None

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions.rules import Rates, self_purchase_discount_fen, split_line
 from shop.base.money import share_bp
+from shop.coupons.rules import LineShare
 from shop.pricing.rules import Offer, unit_price_fen
 
 
@@ -64,7 +65,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class LineMoney:
-    """Who gets what of one line, in fen: paid = supplier + level 1 + level 2 + the platform's rest."""
+    """Who gets what of one line, in fen: paid + subsidy = supplier + level 1 + level 2 + the platform's rest.
+
+    ``coupon_fen`` is the coupons' part of the discount: what the supplier and the code's store bear is
+    out of their parts already, the rest is the platform's ``subsidy_fen``.
+    """
 
     goods_fen: int
     discount_fen: int
@@ -73,6 +78,9 @@ class LineMoney:
     pool_fen: int
     level1_fen: int
     level2_fen: int
+    coupon_fen: int = 0
+    subsidy_fen: int = 0
+    store_coupon_fen: int = 0
 
 
 def problem_of(goods: Goods, *, wanted: int) -> Problem | None:
@@ -122,43 +130,52 @@ def line_money(
     has_level1: bool,
     has_level2: bool,
     is_self_purchase: bool,
+    coupon: LineShare | None = None,
 ) -> LineMoney:
     """Divide the money of one line.
 
-    By supply price, the supplier gets supply price × quantity and the rest is the pool. By
-    commission, the platform's fee comes first, then the distributors, and the supplier gets the rest.
-    Whoever buys from her own store gets her level 1 share off the price and earns nothing; her
-    referrer's share comes from what she really pays. The margin guard holds both times.
+    By supply price, the supplier gets that and the rest is the pool. By commission, the platform's fee
+    comes first, then the distributors, and the supplier gets the rest. Whoever buys from her own store
+    gets her level 1 share off the price and earns nothing. The margin guard holds every time.
+
+    Commissions are counted on what the customer pays. Of a coupon, the platform's part is added to
+    what is divided, the supplier's lowers what it gets, and the store's comes out of its level 1 share.
     """
-
-    def kept_fen(paid_fen: int) -> int:
-        # What the distributors' shares may not touch.
-        return share_bp(paid_fen, fee_bp) if is_commission_contract else supply_unit_fen * quantity
-
     if is_commission_contract:
         # The supplier funds them anyway; the rule's own word for it would cut into the fee instead.
         rates = replace(rates, funding="margin")
     goods_fen = unit_fen * quantity
-    discount_fen = 0
-    if is_self_purchase:
-        discount_fen = self_purchase_discount_fen(paid_fen=goods_fen, supplier_fen=kept_fen(goods_fen), rates=rates)
-    paid_fen = goods_fen - discount_fen
+    coupon_fen, borne_by_supplier_fen = (coupon.discount_fen, coupon.supplier_fen) if coupon else (0, 0)
+
+    def kept_fen(divided_fen: int, borne_fen: int = 0) -> int:
+        return share_bp(divided_fen, fee_bp) if is_commission_contract else supply_unit_fen * quantity - borne_fen
+
+    own_fen = self_purchase_discount_fen(paid_fen=goods_fen, supplier_fen=kept_fen(goods_fen), rates=rates)
+    own_discount_fen = own_fen if is_self_purchase else 0
+    paid_fen = goods_fen - own_discount_fen - coupon_fen
+    divided_fen = paid_fen + coupon_fen - borne_by_supplier_fen
     split = split_line(
         paid_fen=paid_fen,
-        supplier_fen=kept_fen(paid_fen),
+        supplier_fen=kept_fen(divided_fen, borne_by_supplier_fen),
         rates=rates,
         has_level1=has_level1 and not is_self_purchase,
         has_level2=has_level2,
+        subsidy_fen=divided_fen - paid_fen,
     )
     supplier_fen = split.supplier_fen
     if is_commission_contract:
-        supplier_fen = paid_fen - split.supplier_fen - split.level1_fen - split.level2_fen
+        supplier_fen = divided_fen - split.supplier_fen - split.level1_fen - split.level2_fen
+    borne_by_store_fen = min(coupon.store_fen, split.level1_fen) if coupon else 0
+    subsidy_fen = divided_fen - paid_fen - borne_by_store_fen
     return LineMoney(
         goods_fen=goods_fen,
-        discount_fen=discount_fen,
+        discount_fen=own_discount_fen + coupon_fen,
         paid_fen=paid_fen,
         supplier_fen=supplier_fen,
-        pool_fen=paid_fen - supplier_fen,
-        level1_fen=split.level1_fen,
+        pool_fen=paid_fen + subsidy_fen - supplier_fen,
+        level1_fen=split.level1_fen - borne_by_store_fen,
         level2_fen=split.level2_fen,
+        coupon_fen=coupon_fen,
+        subsidy_fen=subsidy_fen,
+        store_coupon_fen=borne_by_store_fen,
     )

@@ -7,6 +7,7 @@ from distributors.commissions.rules import NO_RATES, Rates
 from distributors.links.attribution import Credit
 from orders.checkout.items import Item
 from orders.checkout.rules import Goods, LineMoney, Problem
+from shop.coupons.rules import NO_COUPONS, Choice
 from shop.freight.rules import FreightQuote
 
 NOBODY = Credit(store_id=None, reason="none")
@@ -58,6 +59,11 @@ class QuoteLine:
         return self.money.paid_fen if self.money else 0
 
     @property
+    def coupon_fen(self) -> int:
+        """What coupons take off; part of ``discount_fen``."""
+        return self.money.coupon_fen if self.money else 0
+
+    @property
     def is_self_purchase(self) -> bool:
         return self.credit.is_self_purchase
 
@@ -88,6 +94,12 @@ class Quote:
     freight_fen: int
     payable_fen: int
     problems: tuple[Problem, ...]
+    coupons: Choice = NO_COUPONS
+
+    @property
+    def coupon_fen(self) -> int:
+        """What coupons take off; part of ``discount_fen``."""
+        return self.coupons.discount_fen
 
     @property
     def is_placeable(self) -> bool:
@@ -111,6 +123,7 @@ def split(
     *,
     freight: Mapping[int, FreightQuote] | None,
     problems: Sequence[Problem] = (),
+    coupons: Choice = NO_COUPONS,
 ) -> Quote:
     """Put a quote together: a group per supplier, its freight (None: no address yet), the totals."""
     groups = tuple(_group(own, freight) for own in by_supplier(lines).values())
@@ -121,6 +134,7 @@ def split(
         freight_fen=sum(group.freight_fen for group in groups),
         payable_fen=sum(group.payable_fen for group in groups),
         problems=tuple(problems),
+        coupons=coupons,
     )
 
 

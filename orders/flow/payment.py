@@ -27,6 +27,7 @@ from orders.payments.rules import MISMATCH, Claim, Expected, mismatch
 from orders.payments.states import PaymentState
 from orders.settlements import actions as settlements
 from shop.base.locks import lock_rows, retry_on_contention
+from shop.coupons import actions as coupons
 from shop.gateways.contract import GatewayRefused, Notice
 from shop.gateways.contract import PaymentState as GatewayPayment
 from shop.gateways.registry import gateway_named
@@ -179,6 +180,7 @@ def _take_in(gateway_name: str, state: GatewayPayment, *, now: datetime) -> str:
             payment.refresh_from_db()
             lifecycle.mark_cancelled(order=order, reason="sold out", actor="system", at=now)
             payments.give_up(order=order, reason="sold out", now=now)
+            coupons.give_back(order_number=order.number, at=now)
             payment.refresh_from_db()
     late = order.state == OrderState.CANCELLED
     cause = Refund.Cause.LATE_PAYMENT if late else Refund.Cause.SECOND_PAYMENT
@@ -231,9 +233,10 @@ def _pay(order: Order, payment: Payment, state: GatewayPayment, *, now: datetime
         *settlements.accrue(order=order, at=now),
         *commissions.accrue(sale=_sale(order, lines), at=now),
     ]
-    fee = _fee_taken(order, order.payable_fen - total_fen(divided))
+    funded = _coupons_funded(order, lines)
+    fee = _fee_taken(order, order.payable_fen + total_fen(funded) - total_fen(divided))
     _take_goods(order, lines, now=now)
-    ledger.post_many(postings=[_received(order, payment), *divided, *fee], at=now)
+    ledger.post_many(postings=[_received(order, payment), *funded, *divided, *fee], at=now)
     work.forget(what="order.expire", subject=order.number)
     notifications.notify_all(notices=_good_news(order, lines), at=now)
 
@@ -278,6 +281,15 @@ def _received(order: Order, payment: Payment) -> Posting:
     )
     key = f"payment_received:{payment.number}"
     return Posting(chart.JournalKind.PAYMENT_RECEIVED, order.number, key, [entry])
+
+
+def _coupons_funded(order: Order, lines: list[OrderLine]) -> list[Posting]:
+    """What the platform's coupons add to the customer's money, so that nobody else pays for them."""
+    amount_fen = sum(line.subsidy_fen for line in lines)
+    if amount_fen == 0:
+        return []
+    entry = Entry(debit=chart.coupon(chart.PLATFORM), credit=chart.clearing(order.number), amount_fen=amount_fen)
+    return [Posting(chart.JournalKind.COUPON_FUNDED, order.number, f"coupon_funded:{order.number}", [entry])]
 
 
 def _fee_taken(order: Order, rest_fen: int) -> list[Posting]:

@@ -21,6 +21,8 @@ from orders.payments.refunds import LineRefund, create_refund
 from orders.settlements import actions as settlements
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import require_transaction
+from shop.coupons import actions as coupons
+from shop.coupons.rules import kept_subsidy_fen
 from shop.ledger import actions as ledger
 from shop.ledger import chart
 from shop.ledger.actions import Entry, Posting
@@ -69,12 +71,14 @@ def refund_locked(
     if aftersale is not None:
         AfterSale.objects.filter(pk=aftersale.pk).update(refund_number=row.number)
         aftersale.refund_number = row.number
-    postings = _claw_back(order, row, now=now)
+    postings = _claw_back(order, row, returned_fen=_subsidy_returned(touched, lines), now=now)
     over = _over(order)
     _withdraw_moot_cases(order, over, besides=aftersale, actor=actor, now=now)
     delivery.end_parts(order, _whole_parts(order, over), reason=row.number, now=now)
     facts = {"order": order.number, "amount_fen": amount_fen}
     notifications.notify(user_id=order.user_id, kind="refund_sent", facts=facts, at=now)
+    if _is_cancelled_whole(order):
+        coupons.give_back(order_number=order.number, at=now)
     if restock:
         _restock(row, touched, lines, now=now)
     ledger.post_many(postings=postings, at=now)
@@ -103,8 +107,26 @@ def _freight_of(order: Order, touched: list[OrderLine], freight_fen: int) -> dic
         raise lifecycle.RefundTooLarge(_("More freight would go back than was paid."), field="freight_fen") from None
 
 
-def _claw_back(order: Order, row: Refund, *, now: datetime) -> list[Posting]:
-    """Take the refund's money back from everybody it had gone to; the platform bears the rest."""
+def _subsidy_returned(touched: list[OrderLine], lines: Mapping[int, tuple[int, int]]) -> int:
+    """Return what of the platform's coupons this refund gives back: what stayed before less what stays now.
+
+    ``touched`` are the lines as they were before it.
+    """
+    found_fen = 0
+    for line in touched:
+        before, after = (
+            kept_subsidy_fen(subsidy_fen=line.subsidy_fen, paid_fen=line.paid_fen, refunded_fen=refunded_fen)
+            for refunded_fen in (line.refunded_fen, line.refunded_fen + lines[line.line][1])
+        )
+        found_fen += before - after
+    return found_fen
+
+
+def _claw_back(order: Order, row: Refund, *, returned_fen: int, now: datetime) -> list[Posting]:
+    """Take the refund's money back from everybody it had gone to; the platform bears the rest.
+
+    ``returned_fen`` is what its coupons get back beside the customer.
+    """
     refunded = dict(OrderLine.objects.filter(order=order).values_list("line", "refunded_fen"))
     taken = [
         *commissions.claw_back(
@@ -115,7 +137,7 @@ def _claw_back(order: Order, row: Refund, *, now: datetime) -> list[Posting]:
         ),
         *settlements.deduct(order=order, refund_number=row.number, at=now),
     ]
-    rest_fen = row.amount_fen - total_fen(taken)
+    rest_fen = row.amount_fen + returned_fen - total_fen(taken)
     clearing, fee = chart.clearing(order.number), chart.platform_fee()
     if rest_fen > 0:
         entry = Entry(debit=fee, credit=clearing, amount_fen=rest_fen)
@@ -126,6 +148,10 @@ def _claw_back(order: Order, row: Refund, *, now: datetime) -> list[Posting]:
         entry = Entry(debit=clearing, credit=fee, amount_fen=-rest_fen)
         key = f"fee_taken:{row.number}"
         taken.append(Posting(chart.JournalKind.FEE_TAKEN, order.number, key, [entry]))
+    if returned_fen:
+        entry = Entry(debit=clearing, credit=chart.coupon(chart.PLATFORM), amount_fen=returned_fen)
+        key = f"coupon_returned:{row.number}"
+        taken.append(Posting(chart.JournalKind.COUPON_RETURNED, order.number, key, [entry]))
     return taken
 
 
@@ -168,6 +194,12 @@ def _withdraw_moot_cases(
     others = cases.exclude(pk=besides.pk) if besides else cases
     for case in others.select_related("order_line"):
         aftersales.step(case=case, to=AfterSaleState.WITHDRAWN, actor=actor, now=now, reason="refunded otherwise")
+
+
+def _is_cancelled_whole(order: Order) -> bool:
+    """Whether all money went back before anything was shipped: then her coupons are hers again."""
+    is_shipped = SupplierOrder.objects.filter(order=order, shipped_at__isnull=False).exists()
+    return order.refunded_fen == order.paid_fen and not is_shipped
 
 
 def _restock(row: Refund, touched: list[OrderLine], lines: Mapping[int, tuple[int, int]], *, now: datetime) -> None:

@@ -28,6 +28,7 @@ from orders.shipments.models import Shipment
 from shop.accounts.models import User
 from shop.base.errors import Conflict, NotFound
 from shop.base.locks import lock_rows, retry_on_contention
+from shop.coupons import actions as coupons
 from shop.gateways.contract import Notice
 from shop.gateways.contract import RefundState as GatewayRefund
 from shop.ledger import actions as ledger
@@ -95,6 +96,7 @@ def _give_up(order: Order, *, reason: str, actor: str, kind: str, now: datetime)
     work.forget(what="order.expire", subject=order.number)
     facts = {"order": order.number, "reason": reason}
     notifications.notify(user_id=order.user_id, kind=kind, facts=facts, at=now)
+    coupons.give_back(order_number=order.number, at=now)
     # Stock rows are locked last: a hot SKU stays locked until the commit.
     stock.release(reference=order.number, at=now)
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from orders.flow.proofs import earnings, goods, payments, personal, relations, work
+from orders.flow.proofs import coupons, earnings, goods, payments, personal, relations, work
 from shop.ledger import verification as books
 from shop.ledger.proof import Finding, Proof, find
 
 LATE = timedelta(minutes=10)
 """How long after its time a piece of due work may lie there."""
 
-CHECKS = [*payments.CHECKS, *earnings.CHECKS, *goods.CHECKS, *work.CHECKS, *relations.CHECKS]
+CHECKS = [*payments.CHECKS, *earnings.CHECKS, *coupons.CHECKS, *goods.CHECKS, *work.CHECKS, *relations.CHECKS]
 INVARIANTS: Mapping[str, str] = {
     **{number: books.INVARIANTS[number] for number in ("M1", "M2", "M3", "M4", "M5", "M6")},
     "M7": "an order costs what its parts and lines cost, and exactly that was paid",
@@ -32,6 +32,7 @@ INVARIANTS: Mapping[str, str] = {
     "M15": "a withdrawal is paid once, under one number",
     "M16": "an event of the gateway is applied once",
     "M17": "our account at the gateway is payments less refunds and payouts (`reconcile` compares with its own book)",
+    "M20": "coupons give no more than their limits, line by line as they say, and come back with the order",
     "M21": "the same key, caller and request have one effect",
     "M22": books.INVARIANTS["M22"],
     "S1": "pieces received are on hand, reserved or sold, less those that came back",

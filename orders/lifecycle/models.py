@@ -145,7 +145,9 @@ class OrderLine(models.Model):
     paid_fen = models.BigIntegerField(_("paid (fen)"))
     # What the supplier earns for the whole line.
     supplier_fen = models.BigIntegerField(_("supplier's part (fen)"))
-    # What may go to distributors and platform: paid − supplier's part.
+    # What the platform adds for its coupons to what the customer pays; no part of the commission base.
+    subsidy_fen = models.BigIntegerField(_("paid by the platform's coupons (fen)"), default=0)
+    # What may go to distributors and platform: paid + the platform's coupons − supplier's part.
     pool_fen = models.BigIntegerField(_("pool (fen)"))
     refunded_quantity = models.PositiveIntegerField(_("refunded quantity"), default=0)
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
@@ -178,8 +180,9 @@ class OrderLine(models.Model):
                 name="order_line_paid_adds_up",
             ),
             models.CheckConstraint(
-                condition=Q(pool_fen=F("paid_fen") - F("supplier_fen"))
+                condition=Q(pool_fen=F("paid_fen") + F("subsidy_fen") - F("supplier_fen"))
                 & Q(level1_fen__gte=0, level2_fen__gte=0, supplier_fen__gte=0)
+                & Q(subsidy_fen__gte=0, subsidy_fen__lte=F("discount_fen"))
                 & Q(pool_fen__gte=F("level1_fen") + F("level2_fen")),
                 name="order_line_within_pool",
             ),

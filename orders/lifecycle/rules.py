@@ -37,6 +37,7 @@ class LineDraft:
     credit_reason: str
     return_days: int
     credit_evidence: Mapping[str, Any] = field(default_factory=dict)
+    subsidy_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

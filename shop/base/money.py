@@ -40,6 +40,16 @@ def share_bp(amount_fen: int, rate_bp: int) -> int:
     return amount_fen * rate_bp // BASIS_POINTS
 
 
+def whole_of_share(share_fen: int, rate_bp: int) -> int:
+    """Return the largest amount of which ``rate_bp`` basis points, even rounded up, are within ``share_fen``.
+
+    Raises ``ValueError`` for a negative share or a rate of zero or less.
+    """
+    if share_fen < 0 or rate_bp <= 0:
+        raise ValueError("whole_of_share() takes a non-negative share and a rate above zero")
+    return share_fen * BASIS_POINTS // rate_bp
+
+
 def proportion(amount_fen: int, part: int, whole: int) -> int:
     """Return ``part / whole`` of ``amount_fen``, rounded down; the whole of it when part equals whole.
 

@@ -8,6 +8,7 @@ from orders.lifecycle.states import ORDER, SUPPLIER_ORDER
 from orders.payments.states import PAYMENT, REFUND
 from orders.settlements.states import EARNING, STATEMENT, SUPPLIER_PAYOUT
 from shop.catalogue.states import PRODUCT
+from shop.coupons.states import CLAIM, COUPON
 from shop.ledger.proof import Check
 from shop.ledger.verification import GUARDS
 from shop.stock.states import RESERVATION
@@ -15,7 +16,7 @@ from shop.suppliers.states import SUPPLIER
 
 LIVES = (
     *(ORDER, SUPPLIER_ORDER, PAYMENT, REFUND, AFTER_SALE, COMMISSION, EARNING, STATEMENT, SUPPLIER_PAYOUT),
-    *(WITHDRAWAL, DISTRIBUTOR, RESERVATION, PRODUCT, SUPPLIER),
+    *(WITHDRAWAL, DISTRIBUTOR, RESERVATION, PRODUCT, SUPPLIER, COUPON, CLAIM),
 )
 EDGES = [(life.name, source, target) for life in LIVES for source, after in life.edges.items() for target in after]
 
@@ -32,6 +33,8 @@ _LIVED = (
     ("supplier_payout", "settlements_supplierpayout", "number", "started"),
     ("withdrawal", "payouts_withdrawal", "number", "requested"),
     ("reservation", "stock_reservation", "id", "open"),
+    ("coupon", "coupons_coupon", "id", "draft"),
+    ("couponclaim", "coupons_couponclaim", "number", "claimed"),
 )
 _ROWS = " UNION ALL ".join(
     f"SELECT '{life}:' || {name} AS subject, state, '{first}' AS first FROM {table}"  # noqa: S608 - words above
@@ -45,7 +48,7 @@ TRIGGERS = [
         f"{table}_{scope}"
         for table in (
             *("states_statechange", "stock_stockmovement", "commissions_clawback", "payments_refundline"),
-            *("payments_gatewaynotice", "settlements_deduction", "referrals_referral"),
+            *("payments_gatewaynotice", "settlements_deduction", "referrals_referral", "coupons_couponshare"),
         )
         for scope in ("rows", "whole")
     ),
@@ -53,7 +56,9 @@ TRIGGERS = [
     *("lifecycle_order_sums", "commissions_commission_facts", "commissions_rule_kept", "payouts_withdrawal_facts"),
     *("payments_payment_fixed", "payments_refund_fixed", "referrals_referral_loop", "stores_store_code"),
     *("settlements_line_not_own", "settlements_commission_promised", "settlements_commission_due"),
-    "settlements_earning_due",
+    *("settlements_earning_due", "lifecycle_orderline_subsidy_promise", "checkout_coupon_lines", "coupons_use_sums"),
+    *("coupons_share_sums", "coupons_per_person", "coupons_coupon_terms", "coupons_coupon_kept"),
+    *("coupons_couponclaim_fixed", "coupons_couponclaim_kept", "coupons_couponuse_fixed", "coupons_couponuse_kept"),
 ]
 CONSTRAINTS = [
     *("order_payable_adds_up", "supplier_order_payable_adds_up", "order_line_paid_adds_up"),
@@ -69,6 +74,8 @@ CONSTRAINTS = [
     *("stock_on_hand_not_negative", "stock_reserved_not_negative", "stock_returned_was_sold", "stock_adds_up"),
     *("stock_one_reservation", "stock_returned_once", "aftersale_one_open_per_line"),
     *("work_due_once", "work_idempotency_key_once"),
+    *("coupons_budget_within", "coupons_pieces_within", "coupons_turn_once", "coupons_piece_used_once"),
+    *("coupons_use_once", "coupons_share_once", "coupons_share_borne_whole", "coupons_funded_whole"),
 ]
 
 CHECKS = [
@@ -132,7 +139,7 @@ CHECKS = [
     ),
     Check(
         "trade_guard_missing",
-        ("M4", "M8", "M10", "M12", "M13", "M15", "M16", "M21", "R1", "S1", "S3", "S4", "R2"),
+        ("M4", "M8", "M10", "M12", "M13", "M15", "M16", "M21", "R1", "S1", "S3", "S4", "R2", "M20"),
         GUARDS,
     ),
 ]

@@ -38,6 +38,7 @@ TONES = {OrderState.PLACED: "wait", OrderState.PAID: "go", OrderState.COMPLETED:
 REASONS: dict[str, str | Promise] = {
     "product_touch": gettext_lazy("The customer opened your link to this very product."),
     "protected_bond": gettext_lazy("The customer belongs to your store for now: nobody else's link moves her."),
+    "coupon_code": gettext_lazy("The customer used your coupon code."),
     "last_touch": gettext_lazy("Your link was the last one the customer opened."),
     "bond": gettext_lazy("The customer belongs to your store."),
     "own_store": gettext_lazy("You bought in your own store: your share came off the price."),
@@ -46,6 +47,7 @@ REASONS: dict[str, str | Promise] = {
 WHAT: dict[str, str | Promise] = {
     "store_touch": gettext_lazy("Link to a store"),
     "product_touch": gettext_lazy("Link to a product"),
+    "coupon_code": gettext_lazy("Coupon code"),
     "bond": gettext_lazy("Customer of a store"),
     "own_store": gettext_lazy("Own store"),
 }
