@@ -1,5 +1,6 @@
 """Settings of every environment. What differs stands in dev.py, test.py and prod.py."""
 
+import os
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -11,6 +12,10 @@ from settings.servers import *  # noqa: F403 - what PostgreSQL, Redis and Celery
 from settings.servers import PROCESS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+# How words are spelled is asked character by character (shop.catalogue.pinyin): the list of phrases would only weigh.
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
+os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "true")
 
 # --- assembly ------------------------------------------------------------------------------------------------------
 
@@ -48,6 +53,7 @@ INSTALLED_APPS = [
     "shop.media",
     "shop.panel",
     "shop.catalogue",
+    "shop.interests",
     "shop.stock",
     "shop.pricing",
     "shop.freight",

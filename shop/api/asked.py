@@ -25,3 +25,11 @@ def choice(request: Request, name: str, choices: Iterable[str], *, default: str 
     if text and text not in names:
         raise Invalid(_("Choose one of: %(names)s.") % {"names": ", ".join(names)}, field=name)
     return text
+
+
+def amount(request: Request, name: str) -> int | None:
+    """Return a query parameter that is an amount in fen; None when it is not there. Raises ``Invalid`` naming it."""
+    text = word(request, name)
+    if text and not (text.isascii() and text.isdigit() and len(text) < 13):
+        raise Invalid(_("Give an amount in fen: digits only."), field=name)
+    return int(text) if text else None

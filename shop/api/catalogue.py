@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
@@ -11,14 +12,17 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shop.api.asked import choice, word
+from shop.api.asked import amount, choice, word
 from shop.api.pagination import PAGING, page_by, paged
+from shop.base.errors import Invalid
 from shop.catalogue import queries as catalogue
-from shop.catalogue.listing import ORDERS, Wish, products_on_sale
+from shop.catalogue import searching
+from shop.catalogue.listing import ORDERS, RELEVANCE, Wish, products_on_sale
 from shop.catalogue.models import Product
-from shop.catalogue.rules import query_tokens
+from shop.catalogue.rules import questions
 from shop.pages import marks
 from shop.pages.promises import same_for_all
+from shop.suppliers.queries import supplier_by_code
 
 
 class CategoryOutput(serializers.Serializer[Any]):
@@ -87,14 +91,31 @@ def category_list(request: Request) -> Response:
     return Response([_category(node) for node in catalogue.category_tree()])
 
 
-@same_for_all("cursor", "page_size", "category", "q", "sort", shows=_goods)
+class SuggestionOutput(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    category = serializers.CharField(allow_null=True, help_text="The code of the category it is.")
+    product = serializers.CharField(allow_null=True, help_text="The number of the product it is.")
+
+
+@same_for_all(
+    "cursor", "page_size", "category", "q", "sort", "low_fen", "high_fen", "in_stock", "supplier", shows=_goods
+)
 @extend_schema(
     operation_id="products_list",
     parameters=[
         *PAGING,
         OpenApiParameter("category", str, description="A category's code; its sub-categories count."),
-        OpenApiParameter("q", str, description="Words to search for."),
-        OpenApiParameter("sort", str, enum=list(ORDERS), description="Default: newest."),
+        OpenApiParameter("q", str, description="Words to search for: Chinese, pinyin (`shuimitao`), initials (`smt`)."),
+        OpenApiParameter(
+            "sort",
+            str,
+            enum=[*ORDERS, "relevance"],
+            description="Default: newest. `relevance` wants `q`; of very common words it weighs some hundred products.",
+        ),
+        OpenApiParameter("low_fen", int, description="The lowest price, in fen."),
+        OpenApiParameter("high_fen", int, description="The highest price, in fen."),
+        OpenApiParameter("in_stock", bool, description="`true`: only what can be had now."),
+        OpenApiParameter("supplier", str, description="A supplier's code."),
     ],
     responses=paged(ProductCardOutput),
 )
@@ -104,13 +125,35 @@ def category_list(request: Request) -> Response:
 def product_list(request: Request) -> Response:
     """Products on sale. No personal order: everybody sees the same."""
     wish = _wish(request)
+    sort = choice(request, "sort", [*ORDERS, "relevance"], default="newest")
+    if sort == "relevance" and not wish.ways:
+        raise Invalid(_("Only words can be answered by relevance. Give some."), field="q")
     page = page_by(
         lambda order, place, limit: products_on_sale(wish, order=order, place=place, limit=limit),
         Product,
         request,
-        order=ORDERS[choice(request, "sort", ORDERS, default="newest")],
+        order=ORDERS.get(sort, RELEVANCE),
     )
     return page.answer(product_cards(request, page.rows))
+
+
+@same_for_all("q", shows=_goods)
+@extend_schema(
+    operation_id="search_suggestions",
+    parameters=[OpenApiParameter("q", str, required=True, description="The beginning of a search.")],
+    responses=SuggestionOutput(many=True),
+)
+@api_view(["GET"])
+@authentication_classes([])
+@permission_classes([AllowAny])
+def suggestion_list(request: Request) -> Response:
+    """What a search may become: categories, then products. The same for everybody."""
+    return Response(
+        [
+            {"text": one.text, "category": one.category.code if one.category else None, "product": one.number or None}
+            for one in searching.suggestions(word(request, "q"))
+        ]
+    )
 
 
 @same_for_all(shows=_one_product)
@@ -154,10 +197,15 @@ def image_facts(request: Request, facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _wish(request: Request) -> Wish:
-    text, code = word(request, "q"), word(request, "category")
+    text, code, supplier = word(request, "q"), word(request, "category"), word(request, "supplier")
     return Wish(
         category_id=catalogue.category_by_code(code).pk if code else None,
-        tokens=tuple(query_tokens(text)) if text else None,
+        words=text,
+        ways=questions(text) if text else None,
+        supplier_id=supplier_by_code(supplier).pk if supplier else None,
+        low_fen=amount(request, "low_fen"),
+        high_fen=amount(request, "high_fen"),
+        in_stock=choice(request, "in_stock", ["true", "false"]) == "true",
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import BigIntegerField, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
@@ -97,7 +97,7 @@ class _Seal:
     def __init__(self, model: type[Model], order: tuple[str, ...], list_name: str) -> None:
         meta = model._meta
         names = [name.lstrip("-") for name in order]
-        self._fields: list[Any] = [meta.pk if name == "pk" else meta.get_field(name) for name in names]
+        self._fields: list[Any] = [meta.pk if name == "pk" else _field(meta, name) for name in names]
         self._mark = hashlib.sha256(f"{list_name}|{order}".encode()).hexdigest()[:16]
 
     def made(self, row: Any, *, is_back: bool) -> str:
@@ -116,6 +116,16 @@ class _Seal:
         if mark != self._mark:
             raise _no_such_page()
         return bool(is_back), values
+
+
+def _field(meta: Any, name: str) -> Any:
+    """The field of a row; a figure that a list works out for its rows alone is a whole number."""
+    try:
+        return meta.get_field(name)
+    except FieldDoesNotExist:
+        field = BigIntegerField()
+        field.set_attributes_from_name(name)
+        return field
 
 
 def _behind(order: tuple[str, ...], place: list[Any]) -> Q:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.api import addresses, catalogue, notifications, sign_in, uploads
+from shop.api import addresses, catalogue, interests, notifications, sign_in, uploads
 
 urlpatterns = [
     path("auth/codes/", sign_in.send_code),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("me/addresses/<slug:number>/", addresses.address_detail),
     path("uploads/", uploads.upload),
     path("regions/", addresses.region_list),
+    path("me/searches/", interests.search_list),
+    path("search/suggestions/", catalogue.suggestion_list),
     path("categories/", catalogue.category_list),
     path("products/", catalogue.product_list),
     path("products/<slug:number>/", catalogue.product_detail),

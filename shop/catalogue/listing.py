@@ -1,7 +1,8 @@
 """Lists of what is on sale: one statement each, whose cost does not grow with the catalogue.
 
 A stretch of a list begins behind a place, never at a count of rows. A category is read shelf by shelf, each by its own
-index, and the shelves' beginnings are merged: so neither its size nor that of the catalogue matters.
+index, and the shelves' beginnings are merged: so neither its size nor that of the catalogue matters. What fits a
+question best is chosen from a bounded pool (``_POOL``).
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ ORDERS = {
     "price_low": ("min_retail_fen", "pk"),
     "price_high": ("-min_retail_fen", "-pk"),
 }
+# What fits a question best; of a question alone.
+RELEVANCE = ("-relevance", "-pk")
 
 _COLUMNS = (
     "p.id, p.number, p.title, p.subtitle, p.category_id, p.supplier_id, p.state, "
@@ -30,14 +33,36 @@ _SHELVES = """(
     WHERE id = %(category)s OR parent_id = %(category)s
        OR parent_id IN (SELECT id FROM catalogue_category WHERE parent_id = %(category)s)
 ) shelf"""
+# Stock stands a row above; its table is asked by name, as its counts are written here by name.
+_IN_STOCK = """ AND EXISTS (
+    SELECT FROM catalogue_sku k JOIN stock_stockitem i ON i.sku_id = k.id
+    WHERE k.product_id = p.id AND k.is_active AND i.on_hand > 0)"""
+# A rare word's products are all in the pool. Of a frequent one, however many there are, some hundreds are, with those
+# among the best-selling and the newest: reading and weighing them all would cost what the catalogue is large.
+_POOL_MAX, _BEST_MAX = 600, 300
+_SCORE = """(
+    CASE position(lower(%(words)s) IN lower(p.title)) WHEN 0 THEN 0 WHEN 1 THEN 3000 ELSE 2000 END
+    + CASE WHEN string_to_array(p.search_text, ' ') @> %(tokens0)s THEN 1000 ELSE 0 END
+    + least(500, 50 * ln(1 + p.sold_count))::int
+)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a list is about: a category with all below it, words to find, goods not to show; nothing: all of it."""
+    """What a list is about; nothing: all of it.
+
+    A category with all below it; words as they were typed, and ``ways`` to read them, one of which a product must
+    answer in full (``rules.questions``); a supplier; prices in fen, both included; what can be had now; one not to
+    show.
+    """
 
     category_id: int | None = None
-    tokens: tuple[str, ...] | None = None
+    words: str = ""
+    ways: tuple[tuple[str, ...], ...] | None = None
+    supplier_id: int | None = None
+    low_fen: int | None = None
+    high_fen: int | None = None
+    in_stock: bool = False
     but_id: int | None = None
 
 
@@ -46,30 +71,64 @@ def products_on_sale(
 ) -> list[Product]:
     """Return at most ``limit`` products with what lists show of them, behind ``place`` if one is given.
 
-    ``order`` is one of ``ORDERS`` or its reverse; ``place`` holds the values of its fields.
+    ``order`` is one of ``ORDERS`` or its reverse, or ``RELEVANCE`` where the wish has words; ``place`` holds the
+    values of its fields. By relevance each product has its ``relevance``.
     """
-    if wish.tokens == ():
+    if wish.ways == ():
         return []
     is_down = order[-1].startswith("-")
     fields = ["id" if name.lstrip("-") == "pk" else name.lstrip("-") for name in order]
-    assert set(fields) <= {"id", "sold_count", "min_retail_fen"}, "only these are put into a statement"
+    assert set(fields) <= {"id", "sold_count", "min_retail_fen", "relevance"}, "only these are put into a statement"
     params: dict[str, Any] = {"limit": limit}
-    conditions = ""
-    if wish.tokens is not None:
-        conditions += " AND string_to_array(p.search_text, ' ') @> %(tokens)s"
-        params["tokens"] = list(wish.tokens)
-    if wish.but_id is not None:
-        conditions += " AND p.id <> %(but)s"
-        params["but"] = wish.but_id
+    conditions = _conditions(wish, params)
+    behind = ""
     if place is not None:
         names = ", ".join(f"p.{field}" for field in fields)
         values = ", ".join(f"%(place{number})s" for number in range(len(fields)))
-        conditions += f" AND ({names}) {'<' if is_down else '>'} ({values})"
+        behind = f" AND ({names}) {'<' if is_down else '>'} ({values})"
         params |= {f"place{number}": value for number, value in enumerate(place)}
     sorting = ", ".join(f"p.{field} {'DESC' if is_down else 'ASC'}" for field in fields) + " LIMIT %(limit)s"
-    found = f"SELECT {_COLUMNS} {_FROM}{conditions}"
+    if "relevance" in fields:
+        found = _by_relevance(wish, conditions, params) + behind
+    else:
+        found = f"SELECT {_COLUMNS} {_FROM}{conditions}{behind}"
+        if wish.category_id is not None:
+            of_shelf = f"{found} AND p.category_id = shelf.id ORDER BY {sorting}"
+            found = f"SELECT p.* FROM {_SHELVES} CROSS JOIN LATERAL ({of_shelf}) p"  # noqa: S608 - constants above
+    return list(Product.objects.raw(f"{found} ORDER BY {sorting}", params))
+
+
+def _conditions(wish: Wish, params: dict[str, Any]) -> str:
+    told = ""
     if wish.category_id is not None:
         params["category"] = wish.category_id
-        of_shelf = f"{found} AND p.category_id = shelf.id ORDER BY {sorting}"
-        found = f"SELECT p.* FROM {_SHELVES} CROSS JOIN LATERAL ({of_shelf}) p"  # noqa: S608 - of the constants above
-    return list(Product.objects.raw(f"{found} ORDER BY {sorting}", params))
+    if wish.ways is not None:
+        params |= {f"tokens{number}": list(way) for number, way in enumerate(wish.ways)}
+        asked = (f"string_to_array(p.search_text, ' ') @> %(tokens{number})s" for number in range(len(wish.ways)))
+        told += f" AND ({' OR '.join(asked)})"
+    for term, value in (
+        ("p.id <> %(but)s", wish.but_id),
+        ("p.supplier_id = %(supplier)s", wish.supplier_id),
+        ("p.min_retail_fen >= %(low)s", wish.low_fen),
+        ("p.min_retail_fen <= %(high)s", wish.high_fen),
+    ):
+        if value is not None:
+            params[term[term.index("(") + 1 : -2]] = value
+            told += f" AND {term}"
+    return told + (_IN_STOCK if wish.in_stock else "")
+
+
+def _by_relevance(wish: Wish, conditions: str, params: dict[str, Any]) -> str:
+    """The products of the pool with how well each fits; as a table ``p`` that conditions and an order can follow."""
+    params |= {"words": wish.words, "pool": _POOL_MAX, "best": _BEST_MAX}
+    if wish.category_id is not None:
+        conditions += f" AND p.category_id IN (SELECT shelf.id FROM {_SHELVES})"  # noqa: S608 - constants above
+    from_best = "SELECT id FROM catalogue_product WHERE state = 'on_sale' ORDER BY {} LIMIT %(best)s"
+    of_best = " UNION ".join(
+        f"SELECT p.id {_FROM} AND p.id IN ({from_best.format(order)}){conditions}"
+        for order in ("sold_count DESC, id DESC", "id DESC")
+    )
+    return f"""
+WITH pool AS MATERIALIZED ((SELECT p.id {_FROM}{conditions} LIMIT %(pool)s) UNION {of_best})
+SELECT * FROM (SELECT {_COLUMNS}, {_SCORE} AS relevance FROM pool JOIN catalogue_product p USING (id)) p
+WHERE true"""  # noqa: S608 - of the constants above

@@ -97,7 +97,7 @@ def search_text_of(product: Product, category: Category, option_values: Iterable
         shelves += [step.name, step.name_en]
         step = step.parent
     words = [product.title, product.subtitle, product.keywords, *shelves, product.supplier.name]
-    return index_text([*words, *option_values])
+    return index_text([*words, *option_values], spelled=[product.title, product.keywords, *shelves])
 
 
 class _Known:

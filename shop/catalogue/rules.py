@@ -2,13 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import nh3
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import Invalid
+from shop.catalogue.pinyin import asked_by_initials, asked_by_letters, asked_by_sound, spelled_tokens, spelling
 
 TITLE_LENGTH_MAX = 120
 SUBTITLE_LENGTH_MAX = 160
@@ -36,6 +38,7 @@ _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[^\W_{_HAN}]+)")
 _WORD_LENGTH_MAX = 20
 _QUERY_TOKENS_MAX = 24
+_NEAR_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +165,12 @@ def check_sku(sku: SkuDraft, *, axes: int) -> SkuDraft:
     )
 
 
-def index_text(parts: Iterable[str]) -> str:
+def index_text(parts: Iterable[str], spelled: Iterable[str] = ()) -> str:
     """Return what a product is found by: words and their beginnings, characters and pairs of them.
 
     Chinese is not cut into words: each pair of neighbouring characters is a token, so no
-    dictionary has to be loaded and no word is ever missing from it.
+    dictionary has to be loaded and no word is ever missing from it. What ``spelled`` says is found by
+    its pinyin too, and by the initials of it.
     """
     tokens: dict[str, None] = {}
     for han, word in _runs(" ".join(parts)):
@@ -175,6 +179,8 @@ def index_text(parts: Iterable[str]) -> str:
             tokens.update(dict.fromkeys(_pairs(han)))
         else:
             tokens.update(dict.fromkeys(word[:length] for length in range(min(2, len(word)), len(word) + 1)))
+    for han, _word in _runs(" ".join(spelled)):
+        tokens.update(dict.fromkeys(spelled_tokens(han)))
     return " ".join(tokens)
 
 
@@ -184,6 +190,61 @@ def query_tokens(text: str) -> list[str]:
     for han, word in _runs(text):
         tokens += ([han] if len(han) == 1 else _pairs(han)) if han else [word]
     return list(dict.fromkeys(tokens))[:_QUERY_TOKENS_MAX]
+
+
+def questions(text: str, *, is_unfinished: bool = False) -> tuple[tuple[str, ...], ...]:
+    """Return the ways to read ``text`` as a question, each as the tokens an answer has: as it is written, with its
+    letters as pinyin, with its letters as initials. None for no words.
+
+    ``is_unfinished`` while somebody is still typing it.
+    """
+    written = tuple(query_tokens(text))
+    runs = _runs(text)
+    letters = _read(runs, lambda word: asked_by_letters(word, is_unfinished=is_unfinished))
+    return tuple(dict.fromkeys(way for way in (written, letters, _read(runs, asked_by_initials)) if way))
+
+
+def near_questions(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return questions near to one that finds nothing: what sounds alike; all its characters or words but one."""
+    runs = _runs(text)
+    sounds = [token for han, word in runs for token in (asked_by_sound(han) if han else [word])]
+    single = [token for han, word in runs for token in (han or [word])][:_QUERY_TOKENS_MAX]
+    ways = [tuple(sounds)]
+    if 3 <= len(single) <= _NEAR_MAX:
+        ways += [tuple(single[:left] + single[left + 1 :]) for left in range(len(single))]
+    return tuple(dict.fromkeys(way for way in ways if way))
+
+
+@lru_cache(maxsize=4096)
+def spelled_out(text: str) -> str:
+    """Return all of a text in small letters without gaps, Chinese in its usual readings."""
+    return "".join(spelling(han) if han else word for han, word in _runs(text))
+
+
+def closeness(typed: str, known: str) -> float:
+    """Return how nearly some stretch of ``known`` is spelled like ``typed``: 1 for the same, 0 for nothing alike."""
+    pairs = {typed[place : place + 2] for place in range(len(typed) - 1)}
+    if not pairs or 3 * sum(pair in known for pair in pairs) < len(pairs):
+        return 0.0
+    # The fewest changes that make the question a stretch of the other text, wherever it begins and ends.
+    changes = [0] * (len(known) + 1)
+    for count, letter in enumerate(typed, start=1):
+        before, changes[0] = changes[0], count
+        for place, other in enumerate(known, start=1):
+            above = changes[place]
+            changes[place] = min(above + 1, changes[place - 1] + 1, before + (letter != other))
+            before = above
+    return 1 - min(changes) / len(typed)
+
+
+def _read(runs: Sequence[tuple[str, str]], read: Callable[[str], list[str]]) -> tuple[str, ...]:
+    tokens: list[str] = []
+    for han, word in runs:
+        found = ([han] if len(han) == 1 else _pairs(han)) if han else read(word)
+        if not found:
+            return ()
+        tokens += found
+    return tuple(dict.fromkeys(tokens))[:_QUERY_TOKENS_MAX]
 
 
 def _runs(text: str) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The contexts of product lists and product pages, shared with the stores' pages one floor up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import ngettext
 from shop.accounts.models import Address
 from shop.accounts.queries import addresses_of
 from shop.base.money import format_yuan
-from shop.catalogue.listing import Wish, products_on_sale
+from shop.catalogue.listing import ORDERS, Wish, products_on_sale
 from shop.catalogue.models import Product
 from shop.freight import queries as freight
 from shop.freight.queries import Parcel, ParcelItem
@@ -41,18 +42,26 @@ def more_url(request: HttpRequest, position: str) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
-def list_context(request: HttpRequest, wish: Wish) -> dict[str, Any]:
-    """Return the cards of one stretch of products, newest first, and where the next one is. One statement."""
-    after = request.GET.get("after", "")
-    place = [int(after)] if after.isascii() and after.isdigit() and len(after) < 19 else None
-    found = products_on_sale(wish, place=place, limit=shelf.PAGE_SIZE + 1)
-    position = str(found[shelf.PAGE_SIZE - 1].pk) if len(found) > shelf.PAGE_SIZE else ""
+def list_context(request: HttpRequest, wish: Wish, order: Sequence[str] = ORDERS["newest"]) -> dict[str, Any]:
+    """Return the cards of one stretch of products in this order, and where the next one is. One statement."""
+    place = place_of(request.GET.get("after", ""), len(order))
+    found = products_on_sale(wish, order=order, place=place, limit=shelf.PAGE_SIZE + 1)
+    last = found[shelf.PAGE_SIZE - 1] if len(found) > shelf.PAGE_SIZE else None
+    position = ".".join(str(getattr(last, name.lstrip("-"))) for name in order) if last else ""
     found = found[: shelf.PAGE_SIZE]
     return {
         "items": shelf.cards(found),
         "more_url": more_url(request, position),
         "end_text": _("That is all for now.") if request.GET.get("after") else "",
     }
+
+
+def place_of(after: str, fields: int) -> list[int] | None:
+    """Return the place in a list that an address names; None for the beginning, and for nonsense."""
+    parts = after.split(".")
+    if len(parts) != fields or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        return None
+    return [int(part) for part in parts]
 
 
 def product_context(request: HttpRequest, product: Product, choice: shelf.Choice, page_url: str) -> dict[str, Any]:

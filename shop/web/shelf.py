@@ -80,6 +80,7 @@ class Shelf:
     label: str
     icon_name: str
     below: tuple["Shelf", ...] = ()
+    pk: int = 0
 
 
 def picture_of(image: ProductImage | None) -> Photo:
@@ -163,6 +164,7 @@ def shelf(category: Category, below: Sequence[CategoryNode] = ()) -> Shelf:
         label=(category.name_en or category.name) if english else category.name,
         icon_name=category.icon or DEFAULT_CATEGORY_ICON,
         below=tuple(shelf(node.category, node.below) for node in below),
+        pk=category.pk,
     )
 
 

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, pages, shelves, sign_in, sitemap
+from shop.web.storefront import me, pages, search, shelves, sign_in, sitemap
 
 urlpatterns = [
     path("", shelves.home, name="home"),
     path("c/", shelves.categories, name="categories"),
     path("c/<slug:code>/", shelves.category, name="category"),
-    path("search/", shelves.search, name="search"),
+    path("search/", search.search, name="search"),
+    path("search/suggest/", search.suggest, name="search-suggest"),
+    path("search/history/", search.history, name="search-history"),
     path("p/<slug:number>/", shelves.product, name="product"),
     path("p/<slug:number>/delivery/", shelves.delivery, name="product-delivery"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),

@@ -92,6 +92,59 @@
     if (!event.detail.elt.hasAttribute("data-quiet")) toast(document.getElementById("toasts").dataset.failed);
   });
 
+  // --- search: what the typed words may become ------------------------------------------------------------------------
+
+  const optionsOf = (form) => [...form.querySelectorAll("[role=option]")];
+
+  function showOptions(form, wanted) {
+    const field = form.querySelector("[role=combobox]");
+    form.querySelector("[role=listbox]").hidden = !wanted;
+    field.setAttribute("aria-expanded", String(wanted && optionsOf(form).length > 0));
+    if (!wanted) choose(form, -1);
+  }
+
+  function choose(form, at) {
+    const field = form.querySelector("[role=combobox]");
+    field.removeAttribute("aria-activedescendant");
+    optionsOf(form).forEach((option, index) => {
+      option.id = `${field.id}-${index}`;
+      option.setAttribute("aria-selected", String(index === at));
+      if (index !== at) return;
+      field.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    });
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const form = event.target.closest?.("[data-search]");
+    if (form?.contains(document.activeElement)) showOptions(form, true);
+  });
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.closest?.("[data-search]");
+    if (!form || event.isComposing || !event.target.matches("[role=combobox]")) return;
+    const options = optionsOf(form);
+    const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    if (event.key === "Escape" && !form.querySelector("[role=listbox]").hidden) {
+      event.preventDefault();
+      showOptions(form, false);
+    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && options.length) {
+      event.preventDefault();
+      showOptions(form, true);
+      const next = event.key === "ArrowDown" ? at + 1 : (at < 0 ? options.length : at) - 1;
+      choose(form, next >= options.length ? -1 : next);
+    } else if (event.key === "Enter" && at >= 0) {
+      event.preventDefault();
+      options[at].click();
+    }
+  });
+  document.addEventListener("focusin", (event) => {
+    for (const form of document.querySelectorAll("[data-search]")) if (!form.contains(event.target)) showOptions(form, false);
+  });
+  document.addEventListener("click", (event) => {
+    for (const form of document.querySelectorAll("[data-search]")) if (!form.contains(event.target)) showOptions(form, false);
+    for (const sheet of document.querySelectorAll("details.sieve[open]")) if (!sheet.contains(event.target)) sheet.open = false;
+  });
+
   // --- pieces of pages ---------------------------------------------------------------------------------------------
 
   document.addEventListener("alpine:init", () => {

@@ -5,21 +5,17 @@ from collections.abc import Mapping, Sequence
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from shop.catalogue import queries as catalogue
 from shop.catalogue.listing import Wish
-from shop.catalogue.rules import query_tokens
 from shop.pages import marks
 from shop.pages.promises import same_for_all
-from shop.web import shelf
+from shop.web import shelf, sifting
 from shop.web.access import is_part
 from shop.web.product_page import delivery_context, list_context, product_context
 from shop.web.structured import data_block, shop_facts
-
-QUERY_LENGTH_MAX = 60
 
 
 def _goods(_address: Mapping[str, str]) -> tuple[str, ...]:
@@ -65,36 +61,22 @@ def categories(request: HttpRequest) -> HttpResponse:
     )
 
 
-@same_for_all("after", shows=_goods)
+@same_for_all(*sifting.PARAMS, shows=_goods)
 @require_safe
 def category(request: HttpRequest, code: str) -> HttpResponse:
     """The goods of one category and everything below it."""
     chosen, trail = shelf.way_to(code)
-    context = list_context(request, Wish(category_id=chosen.pk))
+    sieve = sifting.sieve_of(request.GET)
+    context = list_context(request, sieve.wish(category_id=chosen.pk), sieve.order(has_words=False))
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
+    context |= sifting.sieve_context(request, sieve, has_words=False)
     context |= {
         "section": "categories",
         "canonical": request.build_absolute_uri(reverse("category", args=[chosen.code])),
         "heading": trail[-1].label,
         "trail": trail,
         "below": trail[-1].below,
-    }
-    return render(request, "storefront/products.html", context)
-
-
-@same_for_all("q", "after", shows=_goods)
-@require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    """What matches a few words."""
-    query = " ".join(request.GET.get("q", "").split())[:QUERY_LENGTH_MAX]
-    context = list_context(request, Wish(tokens=tuple(query_tokens(query))))
-    if is_part(request):
-        return render(request, "storefront/parts/cards.html", context)
-    context |= {
-        "search": True,
-        "query": query,
-        "heading": _("Results for “%(query)s”") % {"query": query} if query else _("Search"),
     }
     return render(request, "storefront/products.html", context)
 
