@@ -1,8 +1,8 @@
 """What can be asked about distributors and their stores."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from distributors.stores.models import Distributor, Listing, ListingPrice, Store
@@ -11,6 +11,13 @@ from shop.accounts.models import User
 from shop.base.errors import NotFound
 from shop.catalogue.models import Product
 from shop.catalogue.queries import on_sale_products
+from shop.catalogue.states import ProductState
+from shop.suppliers.states import SupplierState
+
+# A store is recommended from so many picks on; the latest picks of all stores are looked at, and so many stores.
+PICKS_NEEDED = 3
+_RECENT_PICKS = 1_000
+_STORES_LOOKED_AT = 60
 
 
 def distributor_of(user: User) -> Distributor | None:
@@ -43,6 +50,22 @@ def active_stores(ids: Iterable[int]) -> dict[int, Store]:
     """Return the open stores among these ids, with their distributors; one statement."""
     rows = Store.objects.filter(pk__in=set(ids), distributor__state=DistributorState.ACTIVE)
     return {store.pk: store for store in rows.select_related("distributor")}
+
+
+def lively_stores(limit: int) -> Sequence[Store]:
+    """Return open stores that picked something last, newest pick first; each has its ``pick_count``.
+
+    Only stores with ``PICKS_NEEDED`` picks that are on sale. Looks at the last ``_RECENT_PICKS`` picks of all
+    stores, so it costs the same however many there are. Two statements.
+    """
+    recent = Listing.objects.order_by("-pk").values_list("store_id", flat=True)[:_RECENT_PICKS]
+    order = list(dict.fromkeys(recent))[:_STORES_LOOKED_AT]
+    on_sale = Q(listings__product__state=ProductState.ON_SALE)
+    on_sale &= Q(listings__product__supplier__state=SupplierState.ACTIVE)
+    rows = Store.objects.filter(pk__in=order, distributor__state=DistributorState.ACTIVE)
+    counted = rows.annotate(pick_count=Count("listings", filter=on_sale)).filter(pick_count__gte=PICKS_NEEDED)
+    found = {store.pk: store for store in counted}
+    return [found[pk] for pk in order if pk in found][:limit]
 
 
 def is_active(store: Store) -> bool:

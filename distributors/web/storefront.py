@@ -29,6 +29,7 @@ from shop.web.structured import data_block, store_facts
 
 PAGE_SIZE = 24
 STORES_MAX = 50_000
+STORES_ON_HOME, STORES_ON_PAGE = 8, 40
 
 
 def _stretch(rows: QuerySet[Listing], after: str) -> tuple[list[Listing], str]:
@@ -83,6 +84,24 @@ def _one_store(address: Mapping[str, str]) -> tuple[str, ...]:
 
 def _product_of_store(address: Mapping[str, str]) -> tuple[str, ...]:
     return (marks.store_mark(address["code"]), marks.product_mark(address["number"]))
+
+
+def _goods(_address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.GOODS,)
+
+
+@same_for_all(shows=_goods)
+@require_safe
+def open_stores(request: HttpRequest) -> HttpResponse:
+    """Stores worth a visit, by a rule that is told; a row of the front page, and a page of its own."""
+    part = is_part(request)
+    found = stores.lively_stores(STORES_ON_HOME if part else STORES_ON_PAGE)
+    context = {
+        "section": "home",
+        "picks_needed": stores.PICKS_NEEDED,
+        "stores": [{"store": one, "picture": shelf.stored_picture(one.portrait.name)} for one in found],
+    }
+    return render(request, "storefront/parts/open_stores.html" if part else "storefront/open_stores.html", context)
 
 
 @same_for_all("after", shows=_one_store)
@@ -163,7 +182,7 @@ def delivery(request: HttpRequest, code: str, number: str) -> HttpResponse:
     own = stores.own_prices(found.pk, list(item.skus.values_list("pk", flat=True)))
     page_url = reverse("store-product", args=[found.code, item.number])
     choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url, own_prices_fen=own)
-    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice))
+    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice, page_url))
 
 
 @short_path

@@ -6,6 +6,7 @@ from distributors.web import share_sheet, storefront
 from distributors.web.dashboard import earnings, joining, own_store, payouts, picks, sharing
 
 urlpatterns = [
+    path("stores/", storefront.open_stores, name="open-stores"),
     path("store/<slug:code>/", storefront.store, name="store"),
     path("store/<slug:code>/p/<slug:number>/", storefront.store_product, name="store-product"),
     path("store/<slug:code>/p/<slug:number>/delivery/", storefront.delivery, name="store-product-delivery"),

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from orders.web.dashboard import overview, sales
-from orders.web.storefront import after_sales, cart, cashier, checkout, my_orders, reviews
+from orders.web.storefront import after_sales, cart, cashier, checkout, my_orders, reviews, supplier_facts
 
 urlpatterns = [
     path("welcome/", cart.welcome, name="welcome"),
@@ -45,6 +45,7 @@ urlpatterns = [
     path("p/<slug:number>/reviews/", reviews.product_reviews, name="product-reviews-all"),
     path("p/<slug:number>/reviews/part/", reviews.product_reviews_part, name="product-reviews"),
     path("orders/<slug:number>/lines/<int:line>/review/", reviews.review_new, name="review-new"),
+    path("suppliers/<slug:code>/facts/", supplier_facts.supplier_facts, name="supplier-facts"),
     path("reviews/", reviews.my_reviews, name="my-reviews"),
     path("reviews/<slug:number>/add/", reviews.review_add, name="review-add"),
     path("dashboard/", overview.overview, name="dashboard"),

@@ -15,8 +15,7 @@ _SYLLABLE_LENGTH_MAX = 6
 _SYLLABLES_MAX = 12
 _LETTERS = re.compile(r"[a-z]+")
 # Every syllable of Mandarin as it is typed, without tones; ü is v.
-_INITIALS = ("", "b", "p", "m", "f", "d", "t", "n", "l", "g", "k", "h", "j", "q", "x")
-_INITIALS += ("zh", "ch", "sh", "r", "z", "c", "s", "y", "w")
+_INITIALS = ("", *"bpmfdtnlgkhjqxrzcsyw", "zh", "ch", "sh")
 _FINALS = frozenset(
     [
         "a",

@@ -1,8 +1,10 @@
 """The contexts of product lists and product pages, shared with the stores' pages one floor up."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -10,18 +12,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from shop.accounts.models import Address
 from shop.accounts.queries import addresses_of
+from shop.base.errors import NotFound
 from shop.base.money import format_yuan
 from shop.catalogue.listing import ORDERS, Wish, products_on_sale
 from shop.catalogue.models import Product
 from shop.freight import queries as freight
 from shop.freight.queries import Parcel, ParcelItem
+from shop.regions import queries as regions
+from shop.regions.rules import is_code
 from shop.web import shelf
 from shop.web.access import is_part
 from shop.web.structured import data_block, product_facts, trail_facts
 
 OTHERS = 4
+PLACE_COOKIE = "linjia_place"
 RETURN_DAYS_USUAL = 7
 
 
@@ -31,6 +36,25 @@ class Hint:
 
     text: str
     note: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reader wants goods to go: its code and its names, the province first."""
+
+    code: str
+    names: str
+
+
+def place_of_reader(request: HttpRequest) -> Place | None:
+    """Return the place a reader chose, else that of her first address; None where nothing is known."""
+    code = request.COOKIES.get(PLACE_COOKIE, "")
+    if code and is_code(code):
+        with suppress(NotFound):
+            return Place(code, regions.names(code))
+    address = addresses_of(request.user).first() if request.user.is_authenticated else None
+    return Place(address.region_code, address.region_names) if address else None
 
 
 def more_url(request: HttpRequest, position: str) -> str:
@@ -116,10 +140,13 @@ def _structured(request: HttpRequest, product: Product, choice: shelf.Choice, pi
     )
 
 
-def delivery_context(request: HttpRequest, product: Product, choice: shelf.Choice) -> dict[str, Any]:
-    """Return what delivery of the chosen SKU to the reader's own address costs."""
-    address = addresses_of(request.user).first() if request.user.is_authenticated else None
-    return {"freight_hint": freight_hint(product, choice, address)}
+def delivery_context(request: HttpRequest, product: Product, choice: shelf.Choice, page_url: str) -> dict[str, Any]:
+    """Return what delivery of the chosen SKU to the reader's own place costs, and where she chooses another."""
+    back = f"{page_url}?sku={choice.sku.number}" if choice.sku else page_url
+    return {
+        "freight_hint": freight_hint(product, choice, place_of_reader(request)),
+        "place_url": f"{reverse('place')}?{urlencode({'next': back})}",
+    }
 
 
 def return_hint(days: int | None) -> str:
@@ -134,12 +161,12 @@ def return_hint(days: int | None) -> str:
     ) % {"days": count}
 
 
-def freight_hint(product: Product, choice: shelf.Choice, address: Address | None) -> Hint:
-    """Return what one piece costs to deliver: to the person's own address when it is known."""
-    if address is None or choice.sku is None:
+def freight_hint(product: Product, choice: shelf.Choice, place: Place | None) -> Hint:
+    """Return what one piece costs to deliver: to the reader's own place when it is known."""
+    if place is None or choice.sku is None:
         return Hint(
             _("Sent by %(supplier)s") % {"supplier": product.supplier.name},
-            _("The cart shows what delivery to your address costs."),
+            _("Choose a place to see what delivery costs."),
         )
     parcel = Parcel(
         supplier_id=product.supplier_id,
@@ -152,13 +179,17 @@ def freight_hint(product: Product, choice: shelf.Choice, address: Address | None
             )
         ],
     )
-    quote = freight.freight_for(supplier_parcels=[parcel], region_code=address.region_code)[product.supplier_id]
-    place = {"place": address.region_names}
+    quote = freight.freight_for(supplier_parcels=[parcel], region_code=place.code)[product.supplier_id]
+    there = {"place": place.names}
     if not quote.is_deliverable:
-        return Hint(_("Does not deliver to %(place)s") % place, _("Choose another address in your address book."))
+        return Hint(
+            _("Does not deliver to %(place)s") % there,
+            _("Choose another place, or look at similar goods below."),
+            is_refused=True,
+        )
     if quote.fen == 0:
-        return Hint(_("Free delivery to %(place)s") % place)
+        return Hint(_("Free delivery to %(place)s") % there)
     return Hint(
-        _("Delivery to %(place)s: ¥%(yuan)s") % {**place, "yuan": format_yuan(quote.fen)},
+        _("Delivery to %(place)s: ¥%(yuan)s") % {**there, "yuan": format_yuan(quote.fen)},
         " ".join(str(line) for line in quote.explanation),
     )

@@ -71,6 +71,11 @@ class Choice:
     available: int
     axes: tuple[Axis, ...] = field(default=())
 
+    @property
+    def saved_fen(self) -> int:
+        """What is saved against the struck-through price; 0 without one."""
+        return max(0, (self.was_fen or 0) - self.price_fen)
+
 
 @dataclass(frozen=True)
 class Shelf:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, pages, search, shelves, sign_in, sitemap
+from shop.web.storefront import me, pages, place, search, shelves, sign_in, sitemap
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -26,6 +26,7 @@ urlpatterns = [
     path("me/addresses/<slug:number>/default/", me.address_default, name="address-default"),
     path("me/addresses/<slug:number>/remove/", me.address_remove, name="address-remove"),
     path("me/addresses/<slug:number>/restore/", me.address_restore, name="address-restore"),
+    path("place/", place.place, name="place"),
     path("regions/", me.region_levels, name="region-levels"),
     path("robots.txt", sitemap.robots, name="robots"),
     path("sitemap.xml", sitemap.index, name="sitemap"),

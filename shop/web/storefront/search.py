@@ -41,21 +41,30 @@ def search(request: HttpRequest) -> HttpResponse:
     ways = questions(query)
     sieve = sifting.sieve_of(request.GET)
     chosen, category_id, shelves = sifting.shelf_chosen(request.GET.get("category", ""))
-    wish = sieve.wish(words=query, ways=ways, category_id=category_id)
+    # Without words but with filters: everything that passes.
+    is_start = not query and not sieve.is_narrow and category_id is None
+    wish = sieve.wish(words=query, ways=ways if query or is_start else None, category_id=category_id)
     context = list_context(request, wish, sieve.order(has_words=bool(ways)))
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
-    context |= sifting.sieve_context(request, sieve, has_words=True, categories=shelves)
+    context |= sifting.sieve_context(request, sieve, has_words=bool(ways), categories=shelves)
     context |= {
         "search": True,
         "query": query,
         "category_chosen": chosen,
         "categories": shelves,
-        "heading": _("Results for “%(query)s”") % {"query": query} if query else _("Search"),
+        "is_start": is_start,
+        "heading": _heading(query, sieve),
     }
-    if ways and not context["items"] and not request.GET.get("after"):
+    if query and not context["items"] and not request.GET.get("after"):
         context |= _way_out(query, sieve, category_id)
     return render(request, "storefront/products.html", context)
+
+
+def _heading(query: str, sieve: sifting.Sieve) -> str:
+    if query:
+        return _("Results for “%(query)s”") % {"query": query}
+    return sieve.supplier.name if sieve.supplier else _("Search")
 
 
 def _way_out(query: str, sieve: sifting.Sieve, category_id: int | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -30,7 +31,8 @@ def _one_product(address: Mapping[str, str]) -> tuple[str, ...]:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The front page: something new, the categories, what neighbours chose."""
-    context = list_context(request, Wish())
+    context = list_context(request, Wish()) | {"feed": True}
+    context["end_text"] = _("That is all for now.") if context["items"] else ""
     if is_part(request):
         return render(request, "storefront/parts/cards.html", context)
     items: Sequence[shelf.Card] = context["items"]
@@ -101,4 +103,4 @@ def delivery(request: HttpRequest, number: str) -> HttpResponse:
     item = catalogue.product_for_sale(number)
     page_url = reverse("product", args=[item.number])
     choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url)
-    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice))
+    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice, page_url))

@@ -1,0 +1,31 @@
+"""What is true of a supplier, from what happened to its orders; a piece of product pages, the same for everybody."""
+
+from collections.abc import Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from orders.lifecycle.queries import record_of_supplier
+from orders.reviews.queries import service_rating_of
+from shop.pages import marks
+from shop.pages.promises import same_for_all
+from shop.suppliers.queries import supplier_by_code
+
+
+def _goods(_address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.GOODS,)
+
+
+@same_for_all(shows=_goods)
+@require_safe
+def supplier_facts(request: HttpRequest, code: str) -> HttpResponse:
+    """How fast a supplier sends, how often money goes back, what buyers say of it, since when it is here."""
+    supplier = supplier_by_code(code)
+    context = {
+        "supplier": supplier,
+        "record": record_of_supplier(supplier, now=timezone.now()),
+        "service": service_rating_of(supplier),
+    }
+    return render(request, "storefront/parts/supplier_facts.html", context)
