@@ -9,20 +9,20 @@ from django.views.decorators.http import require_safe
 
 from orders.lifecycle.queries import record_of_supplier
 from orders.reviews.queries import service_rating_of
+from shop.catalogue.queries import product_for_sale
 from shop.pages import marks
 from shop.pages.promises import same_for_all
-from shop.suppliers.queries import supplier_by_code
 
 
-def _goods(_address: Mapping[str, str]) -> tuple[str, ...]:
-    return (marks.GOODS,)
+def _one_product(address: Mapping[str, str]) -> tuple[str, ...]:
+    return (marks.product_mark(address["number"]),)
 
 
-@same_for_all(shows=_goods)
+@same_for_all(shows=_one_product)
 @require_safe
-def supplier_facts(request: HttpRequest, code: str) -> HttpResponse:
+def supplier_facts(request: HttpRequest, number: str) -> HttpResponse:
     """How fast a supplier sends, how often money goes back, what buyers say of it, since when it is here."""
-    supplier = supplier_by_code(code)
+    supplier = product_for_sale(number).supplier
     context = {
         "supplier": supplier,
         "record": record_of_supplier(supplier, now=timezone.now()),
