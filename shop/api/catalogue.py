@@ -17,7 +17,7 @@ from shop.api.pagination import PAGING, page_by, paged
 from shop.base.errors import Invalid
 from shop.catalogue import queries as catalogue
 from shop.catalogue import searching
-from shop.catalogue.listing import ORDERS, RELEVANCE, Wish, products_on_sale
+from shop.catalogue.listing import ORDERS, RELEVANCE, Listed, Wish, products_on_sale
 from shop.catalogue.models import Product
 from shop.catalogue.rules import questions
 from shop.pages import marks
@@ -166,7 +166,7 @@ def product_detail(request: Request, number: str) -> Response:
     return Response(_product(request, catalogue.product_for_sale(number)))
 
 
-def product_cards(request: Request, rows: Sequence[Product]) -> list[dict[str, Any]]:
+def product_cards(request: Request, rows: Sequence[Product | Listed]) -> list[dict[str, Any]]:
     """Return the cards of these products; everything on them stands in the products' rows."""
     return [
         {

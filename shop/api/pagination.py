@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -155,11 +156,16 @@ def _size(request: Request) -> int:
 
 def _list_of(request: Request) -> str:
     """Name the list: its address and what narrows it."""
+    if not request.META.get("QUERY_STRING"):
+        return str(request.path)
     url = remove_query_param(request.get_full_path(), "cursor")
     return str(remove_query_param(url, "page_size"))
 
 
 def _url(request: Request, sealed: str) -> str:
+    if not request.META.get("QUERY_STRING"):
+        # What is sealed needs no quoting but for the signs it ends with.
+        return f"{request.build_absolute_uri()}?cursor={quote(sealed)}"
     return str(replace_query_param(request.build_absolute_uri(), "cursor", sealed))
 
 

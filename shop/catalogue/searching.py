@@ -6,7 +6,7 @@ Every answer costs the same, however many products there are.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from shop.catalogue.listing import RELEVANCE, Wish, products_on_sale
+from shop.catalogue.listing import RELEVANCE, Listed, Wish, products_on_sale
 from shop.catalogue.models import Category, Product
 from shop.catalogue.queries import category_tree
 from shop.catalogue.rules import closeness, near_questions, questions, spelled_out
@@ -42,7 +42,7 @@ def suggestions(text: str) -> list[Suggestion]:
     ]
 
 
-def near_products(wish: Wish, *, limit: int) -> list[Product]:
+def near_products(wish: Wish, *, limit: int) -> list[Listed]:
     """Return what comes near to a question that finds nothing: what sounds alike, what has all of it but a piece."""
     ways = near_questions(wish.words)
     return products_on_sale(replace(wish, ways=ways), order=RELEVANCE, limit=limit) if ways else []

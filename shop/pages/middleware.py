@@ -14,7 +14,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import Resolver404, ResolverMatch, resolve
-from django.utils.translation import get_language_from_request
+from django.utils.translation import get_language_from_request, override
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from shop.base.errors import DomainError
 from shop.pages import kept
@@ -81,7 +83,7 @@ class KeptPageMiddleware:
         if found.answer is not None:
             request.resolver_match = match
             return _respond(request, found.answer)
-        response, is_same = self._made_for_nobody(request)
+        response, is_same = self._made_for_nobody(request, match, language)
         if not is_same:
             if found.slot is not None:
                 kept.give_up(found.slot)
@@ -91,16 +93,29 @@ class KeptPageMiddleware:
             kept.keep(found.slot, answer, seconds=seconds, now=now)
         return _respond(request, answer)
 
-    def _made_for_nobody(self, request: HttpRequest) -> tuple[HttpResponse, bool]:
+    def _made_for_nobody(self, request: HttpRequest, match: ResolverMatch, language: str) -> tuple[HttpResponse, bool]:
         """Let the view answer without knowing who asks; return also whether the answer suits everybody."""
         person, has_looked = request.user, request.session.accessed
         request.user, request.session.accessed = AnonymousUser(), False
         try:
-            response = self._get_response(request)
+            response = _answered_at_once(request, match, language) or self._get_response(request)
             return response, _is_same_for_all(request, response)
         finally:
             request.user = person
             request.session.accessed |= has_looked
+
+
+def _answered_at_once(request: HttpRequest, match: ResolverMatch, language: str) -> HttpResponse | None:
+    """Return the good answer of a view of the API, which needs nothing below but the language; None for any other.
+
+    What is refused is told the usual way, with its line in the log.
+    """
+    if not issubclass(getattr(match.func, "cls", object), APIView):
+        return None
+    request.resolver_match = match
+    with override(language):
+        response: Response = match.func(request, *match.args, **match.kwargs)
+        return response.render() if response.status_code == 200 else None
 
 
 def _is_same_for_all(request: HttpRequest, response: HttpResponse) -> bool:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 
 from shop.catalogue import queries as catalogue
+from shop.catalogue.listing import Listed
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.queries import CategoryNode
 from shop.media.rules import Photo, small_name
@@ -120,7 +121,7 @@ def first_pictures(product_ids: Sequence[int]) -> dict[int, Photo]:
 
 
 def cards(
-    products: Sequence[Product],
+    products: Sequence[Product | Listed],
     *,
     urls: Mapping[int, str] | None = None,
     titles: Mapping[int, str] | None = None,
