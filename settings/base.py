@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "shop.suppliers",
     "shop.notifications",
     "shop.media",
+    "shop.personal",
     "shop.panel",
     "shop.catalogue",
     "shop.interests",
@@ -305,6 +306,7 @@ LINJIA_VERSION = "0.1.0"
 DUE_WORK = schedule.DUE_WORK
 PERIODIC_WORK = schedule.PERIODIC_WORK
 HEALTH_FACTS = schedule.HEALTH_FACTS
+PERSONAL_DATA = schedule.PERSONAL_DATA
 # Whether the doorbell is rung after a commit; the sweep finds the work anyway.
 LINJIA_BELL = True
 LINJIA_WORK_ATTEMPTS_MAX = env_int("LINJIA_WORK_ATTEMPTS_MAX", 12, minimum=1)
@@ -338,6 +340,11 @@ LINJIA_AFTERSALE_ESCALATE_HOURS = env_int("LINJIA_AFTERSALE_ESCALATE_HOURS", 72,
 LINJIA_UPLOAD_HOURS = env_int("LINJIA_UPLOAD_HOURS", 24, minimum=1)
 # How long after a review its author may add to it.
 LINJIA_REVIEW_FOLLOW_UP_DAYS = env_int("LINJIA_REVIEW_FOLLOW_UP_DAYS", 30)
+# Personal data: how long a file with all of it may be fetched; how long a deleted account can be taken back; how long
+# orders and books are kept after that.
+LINJIA_EXPORT_DAYS = env_int("LINJIA_EXPORT_DAYS", 7, minimum=1)
+LINJIA_LEAVING_DAYS = env_int("LINJIA_LEAVING_DAYS", 7, minimum=1)
+LINJIA_RECORD_YEARS = env_int("LINJIA_RECORD_YEARS", 3, minimum=1)
 LINJIA_NOTICE_MAX_AGE_SECONDS = env_int("LINJIA_NOTICE_MAX_AGE_SECONDS", 300, minimum=1)
 
 # --- the outside world ---------------------------------------------------------------------------------------------------------

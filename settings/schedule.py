@@ -77,6 +77,10 @@ DUE_WORK: dict[str, str] = {
     "review.check": "orders.reviews.tasks.check_review",
     "review.check_follow_up": "orders.reviews.tasks.check_follow_up",
     "shipping.upload": "orders.flow.tasks.upload_shipping",
+    "export.make": "shop.personal.tasks.make_export",
+    "export.end": "shop.personal.tasks.end_export",
+    "account.erase": "shop.personal.tasks.erase",
+    "account.expire": "shop.personal.tasks.expire",
     # Last: pictures wait for money.
     "poster.draw": "distributors.links.tasks.draw_poster",
 }
@@ -86,4 +90,21 @@ HEALTH_FACTS: list[str] = [
     "orders.flow.health.reconciliation",
     "orders.flow.health.uncleared",
     "orders.flow.health.payouts",
+]
+
+# What the apps know of a person (`shop.privacy.parts.Part`), by dotted path, the upper floors first: what she may take
+# along, what goes when she leaves, and what keeps her from leaving.
+PERSONAL_DATA: list[str] = [
+    "orders.reviews.personal.PART",
+    "orders.aftersales.personal.PART",
+    "orders.checkout.personal.PART",
+    "orders.payments.personal.PART",
+    "orders.lifecycle.personal.PART",
+    "distributors.payouts.personal.PART",
+    "distributors.links.personal.PART",
+    "shop.suppliers.personal.PART",
+    "shop.notifications.personal.PART",
+    "shop.personal.gathering.PART",
+    "shop.media.personal.PART",
+    "shop.accounts.personal.PART",
 ]

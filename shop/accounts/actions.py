@@ -75,7 +75,7 @@ def sign_up(*, phone: str, code: str, password: str, name: str = "", address: st
     """
     clean = checked_phone(phone)
     _check_account(clean, password, name)
-    _prove(clean, code, address, now)
+    prove(clean, code, address, now)
     return register(phone=clean, password=password, name=name)
 
 
@@ -152,12 +152,13 @@ def sign_in_with_code(*, phone: str, code: str, address: str, now: datetime) -> 
     while the network address is locked.
     """
     clean = checked_phone(phone)
-    _prove(clean, code, address, now)
+    prove(clean, code, address, now)
     user, _created = User.objects.get_or_create(phone=clean)
     return _active(user)
 
 
-def _prove(phone: str, code: str, address: str, now: datetime) -> None:
+def prove(phone: str, code: str, address: str, now: datetime) -> None:
+    """Use up the code that was sent to a phone. Raises :class:`WrongCredentials` or :class:`TooManyTries`."""
     place = f"address:{address}"
     limits.take({place: _per_address()}, now=now)
     if not _use_code(phone, code, now):

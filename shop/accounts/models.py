@@ -21,6 +21,10 @@ def new_address_number() -> str:
     return new_number("A")
 
 
+def new_browser_number() -> str:
+    return new_number("B")
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, phone: str | None, password: str | None = None, **fields: Any) -> "User":
         user = self.model(phone=phone, **fields)
@@ -138,6 +142,24 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.user_id}"
+
+
+class BrowserSession(models.Model):
+    """A browser somebody signed in with, so that she can see it and end it. The session itself is Django's."""
+
+    number = models.CharField(max_length=20, unique=True, default=new_browser_number, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="browsers")
+    session_key = models.CharField(max_length=40, unique=True)
+    device = models.CharField(_("device"), max_length=80, blank=True)
+    signed_in_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("signed-in browser")
+        verbose_name_plural = _("signed-in browsers")
+
+    def __str__(self) -> str:
+        return f"{self.device} of {self.user_id}"
 
 
 class SignInCode(models.Model):

@@ -21,6 +21,7 @@ from shop.base.callers import address_of
 from shop.base.errors import Invalid
 from shop.gateways.contract import GatewayRefused
 from shop.gateways.registry import wechat_open
+from shop.personal.actions import arrive
 
 # WeChat: no such code, used before, blocked for its risk.
 BAD_CODES = frozenset({"40029", "40163", "40226"})
@@ -76,7 +77,9 @@ def _body(serializer: type[serializers.Serializer[None]], request: Request) -> d
 
 
 def _signed_in(user: User, device: str) -> Response:
-    tokens = actions.issue_tokens(user=user, device=device, now=timezone.now())
+    now = timezone.now()
+    arrive(user=user, now=now)
+    tokens = actions.issue_tokens(user=user, device=device, now=now)
     return Response(TokensOutput(tokens).data)
 
 

@@ -41,3 +41,8 @@ def decode(data: bytes) -> str:
         if "\0" not in text:
             return text
     raise Invalid(_("The file is not readable as text. Save it as “CSV UTF-8” and try again."), field="file")
+
+
+def harmless(text: str) -> str:
+    """Return a cell's text so that no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -55,6 +55,8 @@ TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "distributor_rejected": (_("Application declined"), _("%(reason)s")),
     "distributor_suspended": (_("Store suspended"), _("%(reason)s")),
     "statement_closed": (_("New statement"), _("Statement %(statement)s waits for you: ¥%(amount)s.")),
+    "export_ready": (_("Your data is ready"), _("The file with everything about you waits on the privacy page.")),
+    "account_stays": (_("Your account was not deleted"), _("%(reason)s")),
     "product_reviewed": (_("Product reviewed"), _("%(product)s: %(result)s")),
 }
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, pages, place, search, shelves, sign_in, sitemap
+from shop.web.storefront import me, pages, place, privacy, search, shelves, sign_in, sitemap
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -20,6 +20,12 @@ urlpatterns = [
     path("me/links/", me.account_links, name="account-links"),
     path("me/profile/", me.profile, name="profile"),
     path("me/messages/", me.notices, name="notices"),
+    path("me/privacy/", privacy.privacy, name="privacy"),
+    path("me/privacy/consent/", privacy.consent, name="consent"),
+    path("me/privacy/export/", privacy.export_ask, name="export-ask"),
+    path("me/privacy/file/", privacy.export_file, name="export-file"),
+    path("me/privacy/file/remove/", privacy.export_remove, name="export-remove"),
+    path("me/privacy/leave/", privacy.leave, name="leave"),
     path("me/addresses/", me.address_list, name="addresses"),
     path("me/addresses/new/", me.address_new, name="address-new"),
     path("me/addresses/<slug:number>/", me.address_edit, name="address-edit"),

@@ -1,7 +1,7 @@
 """Signing in, up and out."""
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import login, logout
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from shop.accounts import actions
+from shop.accounts.devices import note_browser
 from shop.accounts.limits import TooManyTries
 from shop.accounts.models import User
 from shop.accounts.rules import clean_phone, mask_phone
@@ -22,6 +23,7 @@ from shop.base.callers import address_of
 from shop.base.errors import DomainError
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
 from shop.gateways.sms import SandboxSms
+from shop.personal.actions import arrive
 from shop.web.access import safe_next, show_refusal
 from shop.web.forms import CodeForm, PasswordForm, RegisterForm
 
@@ -32,6 +34,15 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 def _enter(request: HttpRequest, user: User) -> HttpResponse:
     """Open the session and go where the person was heading."""
     login(request, user, backend=BACKEND)
+    now = timezone.now()
+    note_browser(
+        user=user,
+        session_key=request.session.session_key or "",
+        user_agent=request.headers.get("User-Agent", ""),
+        now=now,
+    )
+    if arrive(user=user, now=now):
+        messages.success(request, _("Welcome back: your account will not be deleted."))
     return redirect(f"{reverse('welcome')}?{urlencode({'next': safe_next(request, reverse('home'))})}")
 
 
