@@ -368,6 +368,12 @@ LINJIA_SANDBOX_HOME = ""
 # WeChat: what the merchant platform and the mini-program platform gave us. Keys are paths of PEM files.
 LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "")
 LINJIA_WECHAT_APP_SECRET = env_str("LINJIA_WECHAT_APP_SECRET", "")
+# Signing in with WeChat in a browser: the official account (inside WeChat) and the website app (on a desktop).
+LINJIA_WECHAT_ACCOUNT_APP_ID = env_str("LINJIA_WECHAT_ACCOUNT_APP_ID", "")
+LINJIA_WECHAT_ACCOUNT_APP_SECRET = env_str("LINJIA_WECHAT_ACCOUNT_APP_SECRET", "")
+LINJIA_WECHAT_SITE_APP_ID = env_str("LINJIA_WECHAT_SITE_APP_ID", "")
+LINJIA_WECHAT_SITE_APP_SECRET = env_str("LINJIA_WECHAT_SITE_APP_SECRET", "")
+LINJIA_WECHAT_CONNECT_URL = env_str("LINJIA_WECHAT_CONNECT_URL", "https://open.weixin.qq.com")
 LINJIA_WECHAT_MERCHANT_ID = env_str("LINJIA_WECHAT_MERCHANT_ID", "")
 LINJIA_WECHAT_API_V3_KEY = env_str("LINJIA_WECHAT_API_V3_KEY", "")
 LINJIA_WECHAT_CERT_SERIAL = env_str("LINJIA_WECHAT_CERT_SERIAL", "")

@@ -154,7 +154,7 @@ def sign_in_with_code(*, phone: str, code: str, address: str, now: datetime) -> 
     clean = checked_phone(phone)
     prove(clean, code, address, now)
     user, _created = User.objects.get_or_create(phone=clean)
-    return _active(user)
+    return active_only(user)
 
 
 def prove(phone: str, code: str, address: str, now: datetime) -> None:
@@ -181,7 +181,7 @@ def sign_in_with_wechat(*, app_id: str, openid: str, unionid: str = "", phone: s
     except IntegrityError:
         # Two first sign-ins at once: the other one made the account.
         user = _user_of_wechat(app_id, openid, unionid, phone)
-    return _active(user)
+    return active_only(user)
 
 
 def issue_tokens(*, user: User, device: str, now: datetime) -> Tokens:
@@ -208,7 +208,7 @@ def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
             AccessToken.objects.filter(family=row.family, kind=AccessToken.Kind.ACCESS, revoked_at=None).update(
                 revoked_at=now
             )
-            return _new_pair(_active(row.user), family=row.family, device=row.device, now=now)
+            return _new_pair(active_only(row.user), family=row.family, device=row.device, now=now)
     raise WrongCredentials(_("Your sign-in has ended. Sign in again."))
 
 
@@ -271,7 +271,8 @@ def _note_access(user: User, source: str, target: str, actor: str, reason: str, 
     )
 
 
-def _active(user: User) -> User:
+def active_only(user: User) -> User:
+    """Return the person unless her account is closed. Raises ``NotAllowed``."""
     if not user.is_active:
         raise NotAllowed(_("This account is closed. Write to us if you think that is wrong."))
     return user

@@ -47,6 +47,14 @@ class WechatSession:
 
 
 @dataclass(frozen=True)
+class WebPerson:
+    """Who signed in through a browser; ``unionid`` is "" where the app is bound to no open-platform account."""
+
+    openid: str
+    unionid: str
+
+
+@dataclass(frozen=True)
 class ContentVerdict:
     """What the content check thinks: ``pass``, ``review`` or ``risky``, with WeChat's label."""
 
@@ -95,6 +103,15 @@ class WechatOpen:
             unionid=str(told.get("unionid") or ""),
             session_key=_text(told, "session_key"),
         )
+
+    def web_person(self, *, code: str, app_id: str, secret: str) -> WebPerson:
+        """Exchange the code a browser brought back for the person's openid in that app. Each code works once."""
+        told = self._call(
+            "GET",
+            "/sns/oauth2/access_token",
+            query={"appid": app_id, "secret": secret, "code": code, "grant_type": "authorization_code"},
+        )
+        return WebPerson(openid=_text(told, "openid"), unionid=str(told.get("unionid") or ""))
 
     def phone_number(self, code: str) -> str:
         """Exchange the code of the phone button for the number; without the country code for China."""

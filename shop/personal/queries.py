@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext_lazy as _
-
 from shop.accounts.models import User
-from shop.base.errors import NotFound
 from shop.personal.models import Consent, Export, Leaving
 from shop.personal.rules import PURPOSES, Purpose
 from shop.privacy.parts import parts
@@ -39,14 +36,6 @@ def has_agreed(user: User, purpose: str) -> bool:
 def export_of(user: User) -> Export | None:
     """Return the person's export, being made or ready; None when there is none."""
     return Export.objects.filter(user=user, ended_at=None).first()
-
-
-def ready_export(user: User, number: str) -> Export:
-    """Return a person's export that can be fetched. Raises ``NotFound``."""
-    found = Export.objects.filter(user=user, number=number, ended_at=None, made_at__isnull=False).first()
-    if found is None:
-        raise NotFound(_("This file is not here any more. Ask for a new one."))
-    return found
 
 
 def leaving_of(user: User) -> Leaving | None:

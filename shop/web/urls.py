@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, pages, place, privacy, search, shelves, sign_in, sitemap
+from shop.web.storefront import me, pages, place, privacy, search, shelves, sign_in, sitemap, wechat
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -14,6 +14,9 @@ urlpatterns = [
     path("p/<slug:number>/", shelves.product, name="product"),
     path("p/<slug:number>/delivery/", shelves.delivery, name="product-delivery"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-in/wechat/", wechat.start, name="wechat-sign-in"),
+    path("sign-in/wechat/back/", wechat.back, name="wechat-back"),
+    path("sign-in/wechat/phone/", wechat.phone, name="wechat-phone"),
     path("register/", sign_in.register, name="register"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("me/", me.me, name="me"),

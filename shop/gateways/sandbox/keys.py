@@ -39,6 +39,11 @@ class Keyring:
     platform_public_key_path: str
 
 
+def site_app_id(app_id: str) -> str:
+    """Return the app that the website signs in with; the sandbox knows it by the same secret."""
+    return f"{app_id}site"
+
+
 def ensure_keys(home: Path) -> Keyring:
     """Return the keys of ``home``, making them when there are none. Two processes may ask at once."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ text-align:center;text-decoration:none;cursor:pointer;background:#067d3e;color:#
 button:hover,.go:hover{background:#056b35}button:focus-visible,a:focus-visible{outline:3px solid #067d3e66;outline-offset:2px}
 button.no{background:#f0f2f0;color:#3c4640}button.no:hover{background:#e3e7e3}
 .note{font-size:.8125rem;color:#5d6a62;margin:1rem 0 0}small{font-weight:400;opacity:.85}
+input{width:100%;font:inherit;padding:.75rem;border:1px solid #c9d2cc;border-radius:.75rem;margin-top:.375rem}
 li{margin:.375rem 0}ul{padding-left:1.125rem;margin:.25rem 0 1rem}a{color:#057a3c}
 """
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -45,7 +46,8 @@ _WORDS = {
 }
 
 
-def _page(title: str, inner: str, status: int = 200) -> Reply:
+def page(title: str, inner: str, status: int = 200) -> Reply:
+    """A page of the sandbox for a person; ``inner`` is markup."""
     html = (
         '<!doctype html><html lang="zh-Hans"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -80,7 +82,7 @@ def _button(label: str, english: str, deed: str, back: str, kind: str = "") -> s
     )
 
 
-def _back(call_value: str, shop_url: str) -> str:
+def back_address(call_value: str, shop_url: str) -> str:
     """An address to return to, if it is on the shop's host or on this machine; else nothing."""
     try:
         parts = urlsplit(call_value)
@@ -96,9 +98,9 @@ def pay_page(world: World, call: Call, number: str) -> Reply:
     """What the payer sees; posting pays or fails."""
     payment = payments.payment_row(world, number)
     if payment is None:
-        return _page("404", "<h1>没有这笔订单 <small>There is no such order</small></h1>", 404)
+        return page("404", "<h1>没有这笔订单 <small>There is no such order</small></h1>", 404)
     given = (call.form() if call.method == "POST" else call.query).get("redirect_url", "")
-    back = _back(given, payment["notify_url"])
+    back = back_address(given, payment["notify_url"])
     if call.method == "POST":
         if call.form().get("deed") == "pay":
             payments.pay(world, number)
@@ -116,7 +118,7 @@ def pay_page(world: World, call: Call, number: str) -> Reply:
         inner += _button("支付", "Pay", "pay", back) + _button("支付失败", "Payment fails", "fail", back, "no")
     elif back:
         inner += f'<a class="go" href="{escape(back)}">返回商城 <small>Back to the shop</small></a>'
-    return _page("支付 Pay", inner)
+    return page("支付 Pay", inner)
 
 
 def follow_code(world: World, call: Call) -> Reply:
@@ -133,9 +135,9 @@ def transfer_page(world: World, call: Call, number: str) -> Reply:
     """What the person sees who is being paid; posting confirms."""
     found = transfers.transfer_row(world, number)
     if found is None:
-        return _page("404", "<h1>没有这笔转账 <small>There is no such transfer</small></h1>", 404)
+        return page("404", "<h1>没有这笔转账 <small>There is no such transfer</small></h1>", 404)
     given = (call.form() if call.method == "POST" else call.query).get("redirect_url", "")
-    back = _back(given, found["notify_url"])
+    back = back_address(given, found["notify_url"])
     if call.method == "POST":
         if call.form().get("deed") == "confirm":
             confirm_transfer(world, number)
@@ -152,7 +154,7 @@ def transfer_page(world: World, call: Call, number: str) -> Reply:
         inner += _button("确认收款", "Confirm receipt", "confirm", back)
     elif back:
         inner += f'<a class="go" href="{escape(back)}">返回 <small>Back</small></a>'
-    return _page("收款 Receive", inner)
+    return page("收款 Receive", inner)
 
 
 def _onward(back: str, call: Call) -> Reply:
@@ -171,7 +173,7 @@ def index(world: World, call: Call) -> Reply:
     inner += _list(open_payments, lambda row: f"/pay/{row['out_trade_no']}", lambda row: row["description"])
     inner += "<h1>待收款 <small>Waiting for confirmation</small></h1>"
     inner += _list(waiting, lambda row: f"/transfer/{row['out_bill_no']}", lambda row: row["remark"])
-    return _page("模拟微信 Sandbox", inner)
+    return page("模拟微信 Sandbox", inner)
 
 
 def _list(rows: list[Any], link: Callable[[Any], str], text: Callable[[Any], str]) -> str:
@@ -186,4 +188,4 @@ def _list(rows: list[Any], link: Callable[[Any], str], text: Callable[[Any], str
 def refusal_page(refusal: Refusal) -> Reply:
     """A refusal for the eyes of a person."""
     inner = f"<h1>{escape(refusal.code)}</h1><p>{escape(refusal.message)}</p>"
-    return _page(refusal.code, inner, refusal.status)
+    return page(refusal.code, inner, refusal.status)

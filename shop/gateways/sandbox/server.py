@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from shop.gateways.sandbox import bills, control, open_api, pages, payments, refunds, transfers
+from shop.gateways.sandbox import bills, control, open_api, pages, payments, refunds, transfers, web_sign_in
 from shop.gateways.sandbox.faults import Fault, fault_for, suffer
 from shop.gateways.sandbox.notices import Courier
 from shop.gateways.sandbox.wire import (
@@ -53,6 +53,7 @@ _PAY_ROUTES: list[tuple[str, str, str, Handler]] = [
 ]
 _OPEN_ROUTES: list[tuple[str, str, str, Handler]] = [
     ("GET", r"/sns/jscode2session", "code2session", open_api.code2session),
+    ("GET", r"/sns/oauth2/access_token", "web_access_token", web_sign_in.access_token),
     ("POST", r"/cgi-bin/stable_token", "stable_token", open_api.stable_token),
     ("POST", r"/wxa/business/getuserphonenumber", "phone_number", open_api.phone_number),
     ("POST", r"/wxa/getwxacodeunlimit", "code_picture", open_api.code_picture),
@@ -68,6 +69,8 @@ _PERSON_ROUTES: list[tuple[str, str, str, Handler]] = [
     ("POST", rf"/pay/{_N}", "page", pages.pay_page),
     ("GET", rf"/transfer/{_N}", "page", pages.transfer_page),
     ("POST", rf"/transfer/{_N}", "page", pages.transfer_page),
+    ("GET", r"/connect/(?:oauth2/authorize|qrconnect)", "page", web_sign_in.ask),
+    ("POST", r"/connect/(?:oauth2/authorize|qrconnect)", "page", web_sign_in.ask),
     ("GET", r"/control/state", "control", control.state),
     ("GET", r"/control/book", "control", control.book),
     ("GET", r"/control/identity", "control", control.identity),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from shop.base.errors import DomainError, NotFound
+from shop.base.errors import DomainError
 from shop.media.queries import private_storage
 from shop.personal import actions, queries
 from shop.web.access import CustomerRequest, customer_only, show_refusal, tell_refusal
@@ -65,11 +65,11 @@ def export_ask(request: CustomerRequest) -> HttpResponse:
 @require_safe
 @customer_only
 def export_file(request: CustomerRequest) -> HttpResponse:
-    """Hand the person her own file."""
+    """Hand the person her own file; without one, lead to where she may ask for it."""
     export = queries.export_of(request.user)
-    if export is None:
-        raise NotFound(_("This file is not here any more. Ask for a new one."))
-    export = queries.ready_export(request.user, export.number)
+    if export is None or export.made_at is None:
+        messages.info(request, _("There is no file to fetch. Ask for one here."))
+        return redirect("privacy")
     name = f"linjia-{timezone.localdate():%Y-%m-%d}.zip"
     answer: Any = FileResponse(
         private_storage().open(export.file), as_attachment=True, filename=name, content_type="application/zip"

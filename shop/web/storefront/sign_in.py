@@ -31,8 +31,8 @@ from shop.web.forms import CodeForm, PasswordForm, RegisterForm
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def _enter(request: HttpRequest, user: User) -> HttpResponse:
-    """Open the session and go where the person was heading."""
+def enter(request: HttpRequest, user: User, target: str) -> HttpResponse:
+    """Open the session and go where the person was heading; ``target`` was found to stay on this site."""
     login(request, user, backend=BACKEND)
     now = timezone.now()
     note_browser(
@@ -43,7 +43,7 @@ def _enter(request: HttpRequest, user: User) -> HttpResponse:
     )
     if arrive(user=user, now=now):
         messages.success(request, _("Welcome back: your account will not be deleted."))
-    return redirect(f"{reverse('welcome')}?{urlencode({'next': safe_next(request, reverse('home'))})}")
+    return redirect(f"{reverse('welcome')}?{urlencode({'next': target})}")
 
 
 def _sandbox_code(phone: str) -> str | None:
@@ -76,7 +76,7 @@ def _by_password(request: HttpRequest, context: dict[str, object]) -> HttpRespon
         except DomainError as error:
             refusal = error
         else:
-            return _enter(request, user)
+            return enter(request, user, safe_next(request, reverse("home")))
     return _form_page(request, "storefront/sign_in.html", form, context, refusal)
 
 
@@ -91,7 +91,7 @@ def _by_code(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
         except DomainError as error:
             refusal = error
         else:
-            return _enter(request, user)
+            return enter(request, user, safe_next(request, reverse("home")))
     return _form_page(request, "storefront/sign_in.html", form, context, refusal)
 
 
@@ -140,7 +140,7 @@ def register(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             refusal = error
         else:
-            return _enter(request, user)
+            return enter(request, user, safe_next(request, reverse("home")))
     return _form_page(request, "storefront/register.html", form, context, refusal)
 
 
