@@ -102,6 +102,8 @@ PERSONAL_DATA: list[str] = [
     "orders.lifecycle.personal.PART",
     "distributors.payouts.personal.PART",
     "distributors.links.personal.PART",
+    "shop.coupons.personal.PART",
+    "shop.interests.personal.PART",
     "shop.suppliers.personal.PART",
     "shop.notifications.personal.PART",
     "shop.personal.gathering.PART",
