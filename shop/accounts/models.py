@@ -82,6 +82,8 @@ class WechatIdentity(models.Model):
             models.UniqueConstraint(fields=["app_id", "openid"], name="accounts_openid_once"),
             models.UniqueConstraint(fields=["app_id", "user"], name="accounts_one_openid_per_app"),
         ]
+        # Every order asks which accounts share an openid with the buyer's, whatever the app.
+        indexes = [models.Index(fields=["openid"], name="accounts_openid")]
 
     def __str__(self) -> str:
         return f"{self.app_id}:{self.openid[:6]}…"
