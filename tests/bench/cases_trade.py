@@ -199,7 +199,8 @@ def _placing(port: int, shop: Shop, seconds: float, wishes: Callable[[], list[tu
 
 def _looking_around(port: int, shop: Shop) -> None:
     """Everybody asks for a page of her own first, as somebody does who is about to order: what happens once per sign-in
-    and device has happened."""
+    and device has happened.
+    """
     headers = [{"Authorization": f"Bearer {one.token}", "X-Visitor-Key": one.visitor} for one in shop.people]
     asked = iter([request("GET", "/api/v1/me/", headers=each) for each in headers])
     done = load(port=port, next_request=lambda _client: next(asked, None), seconds=120.0)
