@@ -69,6 +69,103 @@ BEGIN
 END $$
 """
 
+# What a notice of payment writes, for the next order that waits: the notice, states and their history, the goods, what
+# suppliers and the store earn, the journals, the due work it ends, the messages.
+PAY = """
+CREATE FUNCTION bench_pay() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_at timestamptz := clock_timestamp();
+    v_turn bigint := nextval('bench_turn');
+    v_gateway bigint;
+    v_fee bigint;
+    v_clearing bigint;
+    v_store text;
+    v_frozen bigint;
+    v_owner bigint;
+    v_level1 bigint;
+    v_rest bigint;
+    o record;
+    p record;
+BEGIN
+    SELECT x.* INTO o FROM bench_waiting w JOIN lifecycle_order x ON x.id = w.order_id
+    WHERE w.turn = v_turn FOR NO KEY UPDATE OF x;
+    SELECT * INTO p FROM payments_payment WHERE order_id = o.id FOR NO KEY UPDATE;
+    INSERT INTO payments_gatewaynotice (gateway, event_id, kind, number, state, amount_fen, raw, received_at, outcome)
+    VALUES ('wechat', md5(p.number), 'payment', p.number, 'paid', p.amount_fen, jsonb_build_object(
+        'out_trade_no', p.number, 'transaction_id', 'T' || p.number, 'rest', repeat('x', 400)), v_at, 'applied');
+    UPDATE payments_payment SET state = 'succeeded', is_applied = true, transaction_id = 'T' || number,
+        succeeded_at = v_at WHERE id = p.id;
+    UPDATE lifecycle_order SET state = 'paid', paid_fen = payable_fen, paid_at = v_at WHERE id = o.id;
+    UPDATE lifecycle_supplierorder SET state = 'to_ship' WHERE order_id = o.id;
+    UPDATE stock_reservation SET state = 'consumed' WHERE reference = o.number AND state = 'open';
+    INSERT INTO states_statechange (subject, source, target, actor, reason, at)
+    SELECT 'payment:' || p.number, 'started', 'succeeded', 'system', '', v_at
+    UNION ALL SELECT 'order:' || o.number, 'placed', 'paid', 'system', '', v_at
+    UNION ALL SELECT 'supplier_order:' || number, 'waiting', 'to_ship', 'system', '', v_at
+    FROM lifecycle_supplierorder WHERE order_id = o.id
+    UNION ALL SELECT 'reservation:' || id, 'open', 'consumed', 'system', o.number, v_at
+    FROM stock_reservation WHERE reference = o.number AND state <> 'released';
+    INSERT INTO settlements_earning (order_id, supplier_order_id, supplier_id, order_line_id, amount_fen, deducted_fen,
+        state, accrued_at)
+    SELECT o.id, s.id, s.supplier_id, l.id, l.supplier_fen, 0, 'frozen', v_at
+    FROM lifecycle_supplierorder s JOIN lifecycle_orderline l ON l.supplier_order_id = s.id WHERE s.order_id = o.id
+    UNION ALL
+    SELECT o.id, s.id, s.supplier_id, NULL, s.freight_fen, 0, 'frozen', v_at
+    FROM lifecycle_supplierorder s WHERE s.order_id = o.id;
+    INSERT INTO commissions_commission (order_number, line, level, store_id, base_fen, rate_bp, amount_fen,
+        clawed_back_fen, state, rule_number, accrued_at)
+    SELECT o.number, l.line, 1, l.store_id, l.paid_fen, l.level1_bp, l.level1_fen, 0, 'frozen', l.rule_number, v_at
+    FROM lifecycle_orderline l WHERE l.order_id = o.id;
+    SELECT s.code, d.user_id, sum(l.level1_fen) INTO v_store, v_owner, v_level1
+    FROM lifecycle_orderline l JOIN stores_store s ON s.id = l.store_id
+    JOIN stores_distributor d ON d.id = s.distributor_id
+    WHERE l.order_id = o.id GROUP BY s.code, d.user_id;
+    INSERT INTO ledger_account (path, kind, guarded, debits_fen, credits_fen)
+    VALUES ('order/' || o.number || '/clearing', 'liability', true, 0, 0) RETURNING id INTO v_clearing;
+    SELECT id INTO v_gateway FROM ledger_account WHERE path = 'gateway/wechat';
+    SELECT id INTO v_fee FROM ledger_account WHERE path = 'platform/fee';
+    SELECT id INTO v_frozen FROM ledger_account WHERE path = 'store/' || v_store || '/frozen';
+    SELECT o.payable_fen - v_level1 - sum(l.supplier_fen) - o.freight_fen INTO v_rest
+    FROM lifecycle_orderline l WHERE l.order_id = o.id;
+    WITH entries AS (
+        SELECT 'payment_received' AS kind, 'payment_received:' || p.number AS key, v_gateway AS debit,
+            v_clearing AS credit, p.amount_fen AS fen
+        UNION ALL
+        SELECT 'supplier_accrued', 'supplier_accrued:' || s.number, v_clearing,
+            (SELECT a.id FROM ledger_account a WHERE a.path = 'supplier/' || u.code || '/frozen'),
+            s.freight_fen + (SELECT sum(l.supplier_fen) FROM lifecycle_orderline l WHERE l.supplier_order_id = s.id)
+        FROM lifecycle_supplierorder s JOIN suppliers_supplier u ON u.id = s.supplier_id WHERE s.order_id = o.id
+        UNION ALL
+        SELECT 'commission_accrued', 'commission_accrued:' || o.number, v_clearing, v_frozen, l.level1_fen
+        FROM lifecycle_orderline l WHERE l.order_id = o.id
+        UNION ALL
+        SELECT 'fee_taken', 'fee_taken:' || o.number, v_clearing, v_fee, v_rest
+    ), journals AS (
+        INSERT INTO ledger_journal (kind, reference, key, content, happened_at)
+        SELECT DISTINCT kind, o.number, key, md5(key), v_at FROM entries RETURNING id, key, posted_at
+    )
+    INSERT INTO ledger_transfer (journal_id, debit_id, credit_id, amount_fen, posted_at)
+    SELECT j.id, e.debit, e.credit, e.fen, j.posted_at FROM entries e JOIN journals j USING (key);
+    DELETE FROM work_due WHERE what = 'payment.query' AND subject = p.number AND state <> 'done';
+    DELETE FROM work_due WHERE what = 'order.expire' AND subject = o.number AND state <> 'done';
+    INSERT INTO notifications_notification (user_id, kind, facts, link, created_at)
+    SELECT o.user_id, 'order_paid', jsonb_build_object('order', o.number, 'amount_fen', o.payable_fen), '', v_at
+    UNION ALL SELECT v_owner, 'commission_accrued',
+        jsonb_build_object('order', o.number, 'amount_fen', v_level1), '', v_at
+    UNION ALL SELECT m.user_id, 'order_to_ship', jsonb_build_object('order', s.number), '', v_at
+    FROM lifecycle_supplierorder s JOIN suppliers_suppliermember m ON m.supplier_id = s.supplier_id
+    WHERE s.order_id = o.id;
+    INSERT INTO stock_stockmovement (sku_id, kind, quantity, reference, at)
+    SELECT sku_id, 'sold', quantity, reference, v_at
+    FROM stock_reservation WHERE reference = o.number AND state <> 'released';
+    PERFORM FROM stock_stockitem
+    WHERE sku_id IN (SELECT sku_id FROM stock_reservation WHERE reference = o.number AND state <> 'released')
+    ORDER BY sku_id FOR NO KEY UPDATE;
+    UPDATE stock_stockitem i SET reserved = i.reserved - r.quantity, sold = i.sold + r.quantity
+    FROM stock_reservation r WHERE r.reference = o.number AND r.state <> 'released' AND i.sku_id = r.sku_id;
+END $$
+"""
+
 # Every due commission settled in one statement: the state, its history, a journal and a transfer each, and the
 # stores' running sums (which the books' own trigger brings up to date).
 SETTLE = """
