@@ -45,15 +45,15 @@ BEGIN
         0, v_at)
     RETURNING id INTO v_second;
     INSERT INTO lifecycle_orderline (order_id, supplier_order_id, line, product_id, sku_id, title, option_text, image,
-        quantity, unit_fen, supply_unit_fen, discount_fen, paid_fen, supplier_fen, pool_fen, refunded_quantity,
+        quantity, unit_fen, supply_unit_fen, discount_fen, paid_fen, supplier_fen, pool_fen, subsidy_fen, refunded_quantity,
         refunded_fen, store_id, level1_bp, level2_bp, level1_fen, level2_fen, rule_number, credit_reason,
         credit_evidence, return_days)
     VALUES
         (v_order, v_first, 1, a.product_id, a.id, a.title, '', '', 1, a.retail_fen, a.supply_fen, 0, a.retail_fen,
-         a.supply_fen, a.retail_fen - a.supply_fen, 0, 0, v_store, 500, 0, a.retail_fen / 20, 0, 'R1',
+         a.supply_fen, a.retail_fen - a.supply_fen, 0, 0, 0, v_store, 500, 0, a.retail_fen / 20, 0, 'R1',
          'protected_bond', v_evidence, 7),
         (v_order, v_second, 2, b.product_id, b.id, b.title, '', '', 2, b.retail_fen, b.supply_fen, 0, 2 * b.retail_fen,
-         2 * b.supply_fen, 2 * (b.retail_fen - b.supply_fen), 0, 0, v_store, 500, 0, b.retail_fen / 10, 0, 'R1',
+         2 * b.supply_fen, 2 * (b.retail_fen - b.supply_fen), 0, 0, 0, v_store, 500, 0, b.retail_fen / 10, 0, 'R1',
          'protected_bond', v_evidence, 7);
     DELETE FROM checkout_cartline l USING checkout_cart c
     WHERE c.user_id = p_user AND l.cart_id = c.id AND l.is_selected AND l.sku_id IN (p_a, p_b);
