@@ -18,7 +18,7 @@ from django.db import connections
 
 from settings import embedded
 from settings.keeper import _programs
-from settings.run import WEB_WORKERS
+from settings.run import MEMORY, WEB_WORKERS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 TEMPLATE = embedded.DATABASE
@@ -119,7 +119,7 @@ class Stack:
     def web(self, database: str, *, path: str = "/healthz", **environment: str) -> Iterator[Server]:
         """The shop on one database, served as `make run` serves it."""
         application = "settings.wsgi:application"
-        env = self.environment(database, LINJIA_PROCESS="web", **environment)
+        env = self.environment(database, LINJIA_PROCESS="web", **MEMORY, **environment)
         with self._granian(application, env, path) as server:
             yield server
 
@@ -133,7 +133,7 @@ class Stack:
     @contextlib.contextmanager
     def sandbox(self) -> Iterator[str]:
         """The sandbox WeChat; gives its address, and its home as the variable LINJIA_SANDBOX_HOME wants it."""
-        port = _free_port()
+        port = free_port()
         with tempfile.TemporaryDirectory() as home:
             command = [sys.executable, "-m", "shop.gateways.sandbox", "--port", str(port), "--home", home]
             env = {name: value for name, value in os.environ.items() if name != "LINJIA_ENV"}
@@ -143,7 +143,7 @@ class Stack:
 
     @contextlib.contextmanager
     def _granian(self, application: str, env: dict[str, str], path: str) -> Iterator[Server]:
-        port = _free_port()
+        port = free_port()
         command = [
             sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
             "--workers", WEB_WORKERS, "--blocking-threads", "3", "--no-ws", "--respawn-failed-workers",
@@ -168,7 +168,8 @@ def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Pop
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
