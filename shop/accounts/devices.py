@@ -87,3 +87,8 @@ def end_others(*, user: User, session_key: str, now: datetime) -> None:
     Session.objects.filter(session_key__in=list(others.values_list("session_key", flat=True))).delete()
     others.delete()
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
+
+
+def follow_session(*, before: str, after: str) -> None:
+    """Note that a browser's session goes on under another key."""
+    BrowserSession.objects.filter(session_key=before).update(session_key=after)

@@ -60,3 +60,8 @@ def no_address() -> NotFound:
 def openid_of(user: User, app_id: str) -> str | None:
     """Return the user's openid in one WeChat app, verified at sign-in; None when she never came."""
     return WechatIdentity.objects.filter(user=user, app_id=app_id).values_list("openid", flat=True).first()
+
+
+def has_wechat(user: User) -> bool:
+    """Whether the user can sign in with WeChat."""
+    return WechatIdentity.objects.filter(user=user).exists()

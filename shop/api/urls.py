@@ -13,6 +13,7 @@ urlpatterns = [
     path("auth/sign-out/", sign_in.sign_out),
     path("me/", sign_in.me),
     path("me/notifications/", notifications.notification_list),
+    path("me/notifications/counts/", notifications.counts),
     path("me/notifications/read/", notifications.read_all),
     path("me/addresses/", addresses.address_list),
     path("me/addresses/<slug:number>/", addresses.address_detail),

@@ -59,3 +59,17 @@ class Picture(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class Portrait(models.Model):
+    """The picture a person shows of herself."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="portrait")
+    picture = models.OneToOneField(Picture, models.PROTECT, related_name="portrait", verbose_name=_("picture"))
+
+    class Meta:
+        verbose_name = _("portrait")
+        verbose_name_plural = _("portraits")
+
+    def __str__(self) -> str:
+        return str(self.user_id)

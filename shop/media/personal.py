@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from shop.media.actions import release
-from shop.media.models import Picture
+from shop.media.models import Picture, Portrait
 from shop.media.queries import open_rendition
 from shop.privacy.parts import File, Part, Row, rows
 
@@ -21,10 +21,13 @@ def _files(user_id: int) -> Iterator[File]:
 
 def _erase(user_id: int, now: datetime) -> None:
     # What still belongs to something (a case that is kept) stays without its sender; the rest goes.
+    for portrait in Portrait.objects.select_related("picture").filter(user_id=user_id):
+        portrait.delete()
+        release(picture=portrait.picture, now=now)
     mine = Picture.objects.filter(uploader_id=user_id)
     for picture in mine.filter(attached_at=None):
         release(picture=picture, now=now)
     mine.update(uploader=None)
 
 
-PART = Part(name="media", tables=frozenset({"media.picture"}), tell=_tell, files=_files, erase=_erase)
+PART = Part(name="media", tables=frozenset({"media.picture", "media.portrait"}), tell=_tell, files=_files, erase=_erase)

@@ -7,6 +7,7 @@ from typing import Any
 
 from shop.accounts.models import User
 from shop.notifications.models import Notification
+from shop.notifications.queries import notifications_of
 from shop.notifications.rules import render
 
 
@@ -43,6 +44,12 @@ def notify_all(*, notices: Sequence[Notice], at: datetime) -> None:
     )
 
 
-def mark_all_read(*, user: User, at: datetime) -> int:
-    """Mark the user's messages as read; return how many were new."""
-    return Notification.objects.filter(user=user, read_at=None).update(read_at=at)
+def mark_all_read(*, user: User, group: str = "", at: datetime) -> int:
+    """Mark the user's messages as read, those of one group or all; return how many were new."""
+    return notifications_of(user, group).filter(read_at=None).update(read_at=at)
+
+
+def mark_read(*, user: User, notices: Sequence[Notification], at: datetime) -> int:
+    """Mark some of the user's messages as read; return how many were new."""
+    chosen = [notice.pk for notice in notices]
+    return Notification.objects.filter(user=user, pk__in=chosen, read_at=None).update(read_at=at)

@@ -69,3 +69,27 @@ def render(kind: str, facts: Mapping[str, Any]) -> tuple[str, str]:
         if name.endswith("_fen"):
             shown[name.removesuffix("_fen")] = format_yuan(int(value))
     return str(title), str(text) % shown
+
+
+# What a message is about, by how its kind begins; what fits nowhere is about the account.
+GROUPS: dict[str, str | Promise] = {
+    "orders": _("Orders and parcels"),
+    "money_back": _("Refunds and returns"),
+    "store": _("My store"),
+    "account": _("Account and other"),
+}
+_BEGINNINGS = {
+    "orders": ("order_", "review_"),
+    "money_back": ("refund_", "aftersale_", "late_payment_", "second_payment_"),
+    "store": ("commission_", "withdrawal_", "distributor_", "statement_", "product_reviewed"),
+}
+
+
+def group_of(kind: str) -> str:
+    """Return what a kind of message is about: a key of ``GROUPS``."""
+    return next((group for group, starts in _BEGINNINGS.items() if kind.startswith(starts)), "account")
+
+
+def kinds_of(group: str) -> list[str]:
+    """Return the kinds of one group."""
+    return [kind for kind in TEXTS if group_of(kind) == group]

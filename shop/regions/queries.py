@@ -1,11 +1,13 @@
 """What can be asked about places. Nothing here changes more often than once a year."""
 
+from dataclasses import dataclass
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import NotFound
 from shop.regions.models import Region
-from shop.regions.rules import is_code, join_names, lineage
+from shop.regions.rules import COUNTY, PLACEHOLDER_NAMES, is_code, join_names, lineage, read_pasted, without_place
 
 
 def region(code: str) -> Region:
@@ -52,3 +54,49 @@ def unknown_place() -> NotFound:
         _("This place is not in the list. Choose province, city and county again."),
         field="region_code",
     )
+
+
+def counties_like(words: str, *, limit: int = 8) -> list[Region]:
+    """Return places whose name holds the words, counties and below, the shallow ones first."""
+    wanted = "".join(words.split())[:20]
+    if not wanted:
+        return []
+    found = Region.objects.filter(level__gte=COUNTY, name__icontains=wanted) | Region.objects.filter(
+        level__gte=COUNTY, parent__name__icontains=wanted
+    )
+    return list(found.exclude(name__in=PLACEHOLDER_NAMES).order_by("level", "code")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """An address read from pasted text; "" for what was not found. ``region_code`` is the deepest place named."""
+
+    name: str
+    phone: str
+    region_code: str
+    detail: str
+
+
+def read_address(text: str) -> Pasted:
+    """Read a pasted address: name, phone, place and street. What it cannot tell stays empty or in the street."""
+    parts = read_pasted(text[:400])
+    rest = "".join(parts.pieces)
+    place: Region | None = None
+    while True:
+        step = _next_place(place, rest)
+        if step is None:
+            break
+        place, rest = step
+    return Pasted(parts.name, parts.phone, place.code if place else "", rest.strip())
+
+
+def _next_place(above: Region | None, text: str) -> tuple[Region, str] | None:
+    """Return the place the text goes on with below another, and what follows; a level may be left out."""
+    below = list(children(above.code if above else None))
+    under = Region.objects.filter(parent__in=below).order_by("code") if below else []
+    for places in (below, under):
+        for place in sorted(places, key=lambda place: -len(place.name)):
+            rest = without_place(text, [place.name])
+            if rest is not None:
+                return place, rest
+    return None

@@ -3,6 +3,7 @@
 Six digits name province, city and county; nine a township; twelve a village.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,3 +96,62 @@ def _missing_city(province: Mapping[str, Any], city_code: str) -> str:
     if province["type"] == "直辖市":
         return name if city_code[2:4] == "01" else "县"
     return "自治区直辖县级行政区划" if name.endswith("自治区") else "省直辖县级行政区划"
+
+
+# --- an address as people paste it ---------------------------------------------------------------------------------------
+
+_PHONE = re.compile(r"(?<!\d)(?:\+?86[-\s]?)?(1[3-9]\d[-\s]?\d{4}[-\s]?\d{4})(?!\d)")
+_LABEL = re.compile(
+    r"(收货人|收件人|联系人|姓名|手机号码?|电话|联系方式|所在地区|地区|详细地址|收货地址|地址)\s*[:：]?"
+)
+_BETWEEN = re.compile(r"[\s,，;；、|/]+")
+_ENDINGS = (
+    "维吾尔自治区", "壮族自治区", "回族自治区", "特别行政区", "自治区", "自治州", "自治县", "地区", "街道", "省", "市", "区", "县", "盟", "旗", "镇", "乡",
+)  # fmt: skip
+_NAME_LENGTH_MAX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PastedParts:
+    """What a pasted text says apart from the place: phone and name ("" for none), and the pieces that may hold the place."""
+
+    phone: str
+    name: str
+    pieces: tuple[str, ...]
+
+
+def short_name(name: str) -> str:
+    """Return a place's name without its ending, as people write it: ``浙江`` for ``浙江省``; two characters at least."""
+    for ending in _ENDINGS:
+        if name.endswith(ending) and len(name) - len(ending) >= 2:
+            return name.removesuffix(ending)
+    return name
+
+
+def without_place(text: str, names: Iterable[str]) -> str | None:
+    """Return what follows one of the names (or its short form) at the start of a text; None when none stands there."""
+    for name in names:
+        for written in (name, short_name(name)):
+            if text.startswith(written):
+                return text.removeprefix(written)
+    return None
+
+
+def read_pasted(text: str) -> PastedParts:
+    """Take phone and name out of a pasted address.
+
+    The name is the shortest piece without digits, at an end of the text, that does not go on like an address.
+    """
+    found = _PHONE.search(text)
+    phone = re.sub(r"\D", "", found[1]) if found else ""
+    rest = _LABEL.sub(" ", text[: found.start()] + " " + text[found.end() :] if found else text)
+    pieces = [piece for piece in _BETWEEN.split(rest) if piece]
+    names = [
+        piece
+        for piece in (pieces[:1] + pieces[-1:] if len(pieces) > 1 else [])
+        if 1 < len(piece) <= _NAME_LENGTH_MAX and not re.search(r"[\d省市区县镇乡村路街号室栋]", piece)
+    ]
+    name = min(names, key=len, default="")
+    if name:
+        pieces.remove(name)
+    return PastedParts(phone, name, tuple(pieces))

@@ -1,6 +1,7 @@
 """Forms of the shop's own pages. They only read and bound text; what is true is decided by the actions."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django import forms
@@ -8,7 +9,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from shop.accounts.models import Address
+from shop.base.errors import NotFound
+from shop.media.drawing import ACCEPT
 from shop.regions import queries as regions
+from shop.web.again import AgainForm
 
 LEVELS_MAX = 5
 # A parcel needs at least province, city and county; deeper where the tree has it.
@@ -85,6 +89,46 @@ class ProfileForm(forms.Form):
     """What others see of a person."""
 
     name = forms.CharField(label=_("Nickname"), max_length=40, error_messages={"required": _("Enter a name.")})
+    portrait = forms.FileField(
+        label=_("Portrait"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ACCEPT}),
+        help_text=_("10 MB at most. Where it was taken is removed from it."),
+    )
+    without_portrait = forms.BooleanField(label=_("Show no picture"), required=False)
+
+
+class PasswordChangeForm(AgainForm):
+    """A new password, and a proof of who asks."""
+
+    new_password = forms.CharField(
+        label=_("New password"),
+        max_length=128,
+        strip=False,
+        help_text=_("At least 8 characters, not only digits."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        error_messages={"required": _("Choose a password.")},
+    )
+
+
+class PhoneChangeForm(forms.Form):
+    """A new phone with the code sent there; the old one's code, or the password."""
+
+    old_code = forms.CharField(
+        label=_("Message code"),
+        max_length=6,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "pattern": "[0-9]*"}),
+    )
+    password = forms.CharField(
+        label=_("Your password"),
+        max_length=128,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    phone = _phone_field()
+    code = _code_field()
 
 
 class AddressForm(forms.Form):
@@ -143,6 +187,10 @@ class Levels:
 
 def read_levels(chosen: Mapping[str, str]) -> Levels:
     """Return the selects for the choices ``level1`` to ``level5``; a choice outside its parent is dropped."""
+    picked = chosen.get("pick", "")
+    if picked:
+        with suppress(NotFound):
+            return levels_of(regions.region(picked).code)
     selects: list[Level] = []
     parent: str | None = None
     deepest = ""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, pages, place, privacy, search, shelves, sign_in, sitemap, wechat
+from shop.web.storefront import me, notices, pages, place, privacy, profile, search, shelves, sign_in, sitemap, wechat
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -21,8 +21,14 @@ urlpatterns = [
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("me/", me.me, name="me"),
     path("me/links/", me.account_links, name="account-links"),
-    path("me/profile/", me.profile, name="profile"),
-    path("me/messages/", me.notices, name="notices"),
+    path("me/profile/", profile.profile, name="profile"),
+    path("me/profile/phone/", profile.phone, name="phone"),
+    path("me/profile/password/", profile.password, name="password"),
+    path("me/devices/", profile.device_list, name="devices"),
+    path("me/devices/end/", profile.device_end, name="device-end"),
+    path("me/messages/", notices.notices, name="notices"),
+    path("me/messages/read/", notices.read_all, name="notices-read"),
+    path("me/messages/open/", notices.open_one, name="notice-open"),
     path("me/privacy/", privacy.privacy, name="privacy"),
     path("me/privacy/consent/", privacy.consent, name="consent"),
     path("me/privacy/export/", privacy.export_ask, name="export-ask"),

@@ -11,6 +11,7 @@ from shop.regions import queries
 from shop.regions.actions import RegionReport, import_regions
 from shop.regions.models import Region
 from shop.regions.rules import join_names, level_of, lineage
+from tests import world
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +119,27 @@ def test_the_command_says_what_it_did(counties: RegionReport, tmp_path: Path) ->
 def test_names_leave_out_what_nobody_writes() -> None:
     assert join_names(["河南省", "省直辖县级行政区划", "济源市"]) == "河南省 济源市"
     assert lineage("441900006") == ["440000", "441900", "441900006"]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("苏小满 13800000001 浙江省杭州市西湖区灵隐路 1 号", ("苏小满", "13800000001", "330106", "灵隐路1号")),
+        ("杭州西湖区灵隐路1号，苏小满，138-0000-0001", ("苏小满", "13800000001", "330106", "灵隐路1号")),
+        ("收货人：苏小满\n手机号码：+86 13800000001\n所在地区：浙江省 杭州市 西湖区\n详细地址：灵隐路1号", ("苏小满", "13800000001", "330106", "灵隐路1号")),
+        ("西藏拉萨城关区北京中路 3 号 扎西", ("扎西", "", "540102", "北京中路3号")),
+        ("灵隐路 1 号", ("", "", "", "灵隐路1号")),
+        ("", ("", "", "", "")),
+    ],
+)  # fmt: skip
+def test_a_pasted_address_is_read(text: str, read: tuple[str, str, str, str]) -> None:
+    world.places()
+    found = queries.read_address(text)
+    assert (found.name, found.phone, found.region_code, found.detail) == read
+
+
+def test_places_are_found_by_name_or_by_what_is_above() -> None:
+    world.places()
+    assert [place.code for place in queries.counties_like("西湖")] == ["330106"]
+    assert [place.code for place in queries.counties_like("拉萨")] == ["540102"]
+    assert queries.counties_like("%") == []

@@ -4,11 +4,8 @@ import re
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from shop.accounts.models import Address, User
-from shop.notifications.actions import notify
-from shop.notifications.models import Notification
 from tests import world
 
 pytestmark = pytest.mark.django_db
@@ -130,17 +127,6 @@ def test_profile_name(client: Client, su: User) -> None:
     assert su.name == "苏州来的苏"
     html = client.post("/me/profile/", {"name": "长" * 41}, **CHINESE).content.decode()
     assert 'id="id_name_error"' in html
-
-
-def test_messages_are_one_s_own_and_read_once_opened(client: Client, su: User) -> None:
-    zhou = world.person("周 Zhou")
-    for user, order in ((su, "O1"), (zhou, "O2")):
-        notify(user_id=user.pk, kind="order_expired", facts={"order": order}, at=timezone.now())
-    html = client.get("/me/messages/", **CHINESE).content.decode()
-    assert "O1" in html
-    assert "O2" not in html
-    unread = Notification.objects.filter(read_at=None).values_list("user__name", flat=True)
-    assert list(unread) == ["周 Zhou"]
 
 
 def test_names_are_shown_as_text(client: Client, su: User) -> None:

@@ -9,26 +9,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from shop.accounts import actions, addresses, queries
+from shop.accounts import addresses, queries
 from shop.accounts.models import Address
 from shop.base.errors import DomainError
-from shop.notifications import actions as notifications
+from shop.media.portraits import portrait_of
 from shop.notifications import queries as notification_queries
-from shop.notifications.rules import render as words
 from shop.regions import queries as regions
 from shop.suppliers.queries import supplier_of
 from shop.web.access import (
     CustomerRequest,
     customer_only,
-    is_part,
     safe_next,
     show_refusal,
     sign_in_url,
     tell_refusal,
 )
-from shop.web.forms import AddressForm, Levels, ProfileForm, levels_of, read_levels
-from shop.web.product_page import more_url
-from shop.web.shelf import stretch
+from shop.web.forms import AddressForm, Levels, levels_of, read_levels
 
 
 @require_safe
@@ -41,6 +37,7 @@ def me(request: CustomerRequest) -> HttpResponse:
         {
             "section": "me",
             "is_supplier": supplier_of(request.user) is not None,
+            "portrait": portrait_of(request.user),
             "unread": notification_queries.unread_count(request.user),
         },
     )
@@ -52,39 +49,6 @@ def account_links(request: HttpRequest) -> HttpResponse:
     """A piece of every page: the way to one's own things, or to the door and back here."""
     place = "" if request.user.is_authenticated else sign_in_url(request)
     return render(request, "storefront/parts/account_links.html", {"sign_in_url": place})
-
-
-@require_safe
-@customer_only
-def notices(request: CustomerRequest) -> HttpResponse:
-    """What the person was told, newest first; opening the list reads it."""
-    after = request.GET.get("after", "")
-    found, position = stretch(notification_queries.notifications_of(request.user), after)
-    rows = []
-    for notice in found:
-        title, text = words(notice.kind, notice.facts)
-        rows.append({"title": title, "text": text, "notice": notice, "is_new": notice.read_at is None})
-    if found and not after:
-        notifications.mark_all_read(user=request.user, at=timezone.now())
-    context = {"section": "me", "rows": rows, "more_url": more_url(request, position)}
-    part = is_part(request)
-    return render(request, "storefront/parts/notices.html" if part else "storefront/notices.html", context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@customer_only
-def profile(request: CustomerRequest) -> HttpResponse:
-    """The name others see."""
-    form = ProfileForm(request.POST or None, initial={"name": request.user.name})
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.rename(user=request.user, name=form.cleaned_data["name"])
-        except DomainError as error:
-            show_refusal(form, error)
-        else:
-            messages.success(request, _("Saved."))
-            return redirect("me")
-    return render(request, "storefront/profile.html", {"section": "me", "form": form})
 
 
 @require_safe
@@ -116,12 +80,14 @@ def address_edit(request: CustomerRequest, number: str) -> HttpResponse:
 def _address_page(request: CustomerRequest, address: Address | None) -> HttpResponse:
     way_back = safe_next(request, reverse("addresses"))
     if request.method == "POST":
-        levels = read_levels(request.POST)
-        form = AddressForm({**request.POST.dict(), "region_code": levels.region_code})
-        if not request.POST.get("step") and form.is_valid() and _save(request, form, address):
+        is_step = bool(request.POST.get("step") or request.POST.get("pick"))
+        written = _pasted(request) if request.POST.get("step") == "paste" else request.POST.dict()
+        levels = read_levels(written)
+        form = AddressForm({**written, "region_code": levels.region_code})
+        if not is_step and form.is_valid() and _save(request, form, address):
             messages.success(request, _("Address saved."))
             return redirect(way_back)
-        if request.POST.get("step"):
+        if is_step:
             form.errors.clear()
     else:
         levels = levels_of(address.region_code) if address else read_levels({})
@@ -130,10 +96,31 @@ def _address_page(request: CustomerRequest, address: Address | None) -> HttpResp
         "section": "me",
         "form": form,
         "levels": levels.selects,
+        **_places(request, request.POST.get("place", "")),
+        "pasted": request.POST.get("pasted", "")[:400],
         "next": way_back,
         "heading": _("Edit address") if address else _("New address"),
     }
     return render(request, "storefront/address_form.html", context)
+
+
+def _pasted(request: CustomerRequest) -> dict[str, str]:
+    """Return the form as a pasted address fills it; what it does not tell stays as it was written."""
+    told = regions.read_address(request.POST.get("pasted", ""))
+    facts = {"name": told.name, "phone": told.phone, "detail": told.detail, "pick": told.region_code}
+    return {**request.POST.dict(), **{name: value for name, value in facts.items() if value}}
+
+
+def _places(request: HttpRequest, looking: str) -> dict[str, object]:
+    """Return the places to press: those that were looked for, else where the person's parcels went before."""
+    if looking.strip():
+        codes = [place.code for place in regions.counties_like(looking)]
+    elif request.user.is_authenticated:
+        mine = queries.addresses_of(request.user).values_list("region_code", flat=True)
+        codes = list(dict.fromkeys(mine))[:3]
+    else:
+        codes = []
+    return {"places": [(code, regions.names(code)) for code in codes], "looking": looking.strip()[:20]}
 
 
 def _save(request: CustomerRequest, form: AddressForm, address: Address | None) -> bool:
@@ -199,4 +186,5 @@ def address_restore(request: CustomerRequest, number: str) -> HttpResponse:
 def region_levels(request: HttpRequest) -> HttpResponse:
     """The region chooser for the choices made so far."""
     levels: Levels = read_levels(request.GET)
-    return render(request, "storefront/parts/regions.html", {"levels": levels.selects})
+    context = {"levels": levels.selects, **_places(request, request.GET.get("place", ""))}
+    return render(request, "storefront/parts/regions.html", context)
