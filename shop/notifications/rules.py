@@ -93,3 +93,29 @@ def group_of(kind: str) -> str:
 def kinds_of(group: str) -> list[str]:
     """Return the kinds of one group."""
     return [kind for kind in TEXTS if group_of(kind) == group]
+
+
+# Where a message leads whose writer did not say: addresses that floors above serve, by how the kind begins.
+_PLACES = {
+    "order_to_ship": "/supplier/",
+    "order_": "/orders/%(order)s/",
+    "late_payment_": "/orders/%(order)s/",
+    "second_payment_": "/orders/%(order)s/",
+    "refund_": "/orders/%(order)s/",
+    "aftersale_opened": "/supplier/",
+    "aftersale_": "/after-sales/%(aftersale)s/",
+    "commission_": "/dashboard/",
+    "withdrawal_": "/dashboard/withdrawals/",
+    "distributor_": "/dashboard/",
+    "review_written": "/supplier/",
+    "product_reviewed": "/supplier/",
+}
+
+
+def place_of(kind: str, facts: Mapping[str, Any]) -> str:
+    """Return the page a message speaks of, "" when there is none or a fact is missing."""
+    pattern = next((place for start, place in _PLACES.items() if kind.startswith(start)), "")
+    try:
+        return pattern % facts
+    except KeyError:
+        return ""

@@ -87,10 +87,10 @@ def test_without_a_payout_account_the_way_there_is_shown(client: Client, ahe: St
 
 def test_payout_account_is_her_own_wechat(client: Client, ahe: Store) -> None:
     wechat(ahe.distributor.user)
-    client.post("/dashboard/payout-account/", {"real_name": "何阿禾", "openid": "openid-of-a-thief"})
+    client.post("/dashboard/payout-account/", {"real_name": "何阿禾", "openid": "openid-of-a-thief", "agrees": "on"})
     saved = PayoutAccount.objects.get(distributor=ahe.distributor)
     assert (saved.real_name, saved.openid) == ("何阿禾", f"openid-{ahe.distributor.user_id}")
-    page = client.post("/dashboard/payout-account/", {"real_name": "别人"}).content.decode()
+    page = client.post("/dashboard/payout-account/", {"real_name": "别人", "agrees": "on"}).content.decode()
     assert 'id="id_real_name_error"' in page
     assert "openid-" not in page
 

@@ -133,6 +133,9 @@ def test_messages_are_read_one_by_one_by_group_and_all_at_once() -> None:
     assert opened.headers["Location"] == "/orders/O1/"
     away = client.post("/me/messages/open/", {"key": key_of(notices["export_ready"]), "go": "1"})
     assert away.headers["Location"] == "/me/messages/"
+    # Who wrote without saying where it leads is led there all the same.
+    Notification.objects.filter(kind="refund_sent").update(link="")
+    assert 'name="go"' in client.get("/me/messages/", {"group": "money_back"}).content.decode()
     for key in (key_of(Notification.objects.get(user=zhou)), str(notices["refund_sent"].pk), "x:y", ""):
         client.post("/me/messages/open/", {"key": key})
     unread = Notification.objects.filter(read_at=None).order_by("pk")

@@ -173,6 +173,10 @@ class PayoutAccountForm(forms.Form):
         help_text=_("For the tax office alone, and kept encrypted. Empty: what we know stays."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    agrees = forms.BooleanField(
+        label=_("I agree that my real name and identity number are kept, encrypted, to pay me and for the tax office"),
+        error_messages={"required": _("Without this we may not keep your name, and cannot pay you.")},
+    )
 
 
 class LeaveForm(forms.Form):

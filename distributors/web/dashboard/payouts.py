@@ -26,6 +26,8 @@ from shop.accounts.queries import openid_of
 from shop.accounts.rules import mask_name
 from shop.base.errors import DomainError
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
+from shop.personal.actions import agree
+from shop.personal.queries import has_agreed
 from shop.privacy.rules import mask_tail
 from shop.states.machine import subject_of
 from shop.states.models import StateChange
@@ -233,10 +235,14 @@ def payout_account(request: StoreRequest) -> HttpResponse:
     account = payouts.payout_account_of(request.store)
     has_wechat = openid_of(request.user, settings.LINJIA_WECHAT_APP_ID) is not None
     known_as = request.desk.distributor.real_name
-    form = PayoutAccountForm(request.POST or None)
+    form = PayoutAccountForm(request.POST or None, initial={"agrees": has_agreed(request.user, "identity")})
     if request.method == "POST" and form.is_valid():
         try:
-            actions.save_payout_account(store=request.store, now=timezone.now(), **form.cleaned_data)
+            now, facts = timezone.now(), form.cleaned_data
+            actions.save_payout_account(
+                store=request.store, now=now, real_name=facts["real_name"], identity_number=facts["identity_number"]
+            )
+            agree(user=request.user, purpose="identity", now=now)
         except DomainError as error:
             show_refusal(form, error)
         else:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from shop.notifications import actions, queries
-from shop.notifications.rules import GROUPS, group_of
+from shop.notifications.rules import GROUPS, group_of, place_of
 from shop.notifications.rules import render as words
 from shop.web.access import CustomerRequest, customer_only, is_part
 from shop.web.product_page import more_url
@@ -33,6 +33,7 @@ def notices(request: CustomerRequest) -> HttpResponse:
                 "title": title,
                 "text": text,
                 "notice": notice,
+                "link": notice.link or place_of(notice.kind, notice.facts),
                 "key": queries.key_of(notice),
                 "is_new": notice.read_at is None,
                 "icon": _ICONS[group_of(notice.kind)],
@@ -70,6 +71,7 @@ def open_one(request: CustomerRequest) -> HttpResponse:
     """Mark one message as read and, if asked, go where it leads: a page of this site."""
     notice = queries.notification_of(request.user, request.POST.get("key", ""))
     actions.mark_read(user=request.user, notices=[notice], at=timezone.now())
-    if request.POST.get("go") and url_has_allowed_host_and_scheme(notice.link, {request.get_host()}):
-        return redirect(notice.link)
+    place = notice.link or place_of(notice.kind, notice.facts)
+    if request.POST.get("go") and url_has_allowed_host_and_scheme(place, {request.get_host()}):
+        return redirect(place)
     return redirect("notices")
