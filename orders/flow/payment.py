@@ -17,7 +17,7 @@ from distributors.commissions.rules import Sale, SaleLine
 from distributors.stores.models import Store
 from orders.flow.rules import total_fen
 from orders.lifecycle import actions as lifecycle
-from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.lifecycle.models import Order, OrderLine
 from orders.lifecycle.states import OrderState
 from orders.payments import actions as payments
 from orders.payments.models import Payment, Refund
@@ -155,11 +155,10 @@ def _said(notice: Notice) -> GatewayPayment:
 
 
 def _take_in(gateway_name: str, state: GatewayPayment, *, now: datetime) -> str:
-    payment = Payment.objects.filter(gateway=gateway_name, number=state.number).first()
-    if payment is not None:
-        # Lock order first: a notice, the expiry and a cancellation meet here.
-        (order,) = lock_rows(Order.objects.filter(pk=payment.order_id))
-        (payment,) = lock_rows(Payment.objects.filter(pk=payment.pk))
+    payment: Payment | None = None
+    # Lock order first: a notice, the expiry and a cancellation meet here.
+    for order in lock_rows(Order.objects.filter(payments__gateway=gateway_name, payments__number=state.number)):
+        (payment,) = lock_rows(Payment.objects.filter(order=order, number=state.number))
     if state.state not in ("paid", "refunded"):
         return IGNORED if payment is not None else f"{MISMATCH}:number"
     fault = _fault(state, payment)
@@ -230,7 +229,7 @@ def _pay(order: Order, payment: Payment, state: GatewayPayment, *, now: datetime
     payments.give_up(order=order, reason="the order was paid another way", now=now)
     lifecycle.mark_paid(order=order, paid_fen=payment.amount_fen, actor="system", at=now)
     divided = [
-        *settlements.accrue(order=order, at=now),
+        *settlements.accrue(order=order, lines=lines, at=now),
         *commissions.accrue(sale=_sale(order, lines), at=now),
     ]
     funded = _coupons_funded(order, lines)
@@ -331,9 +330,8 @@ def _good_news(order: Order, lines: list[OrderLine]) -> list[Message]:
     facts = {"order": order.number, "amount_fen": order.payable_fen}
     news = [Message(order.user_id, "order_paid", facts)]
     members = SupplierMember.objects.filter(supplier__supplier_orders__order=order)
-    parts = dict(SupplierOrder.objects.filter(order=order).values_list("supplier_id", "number"))
-    for user_id, supplier_id in members.values_list("user_id", "supplier_id"):
-        news.append(Message(user_id, "order_to_ship", {"order": parts[supplier_id]}))
+    for user_id, part in members.values_list("user_id", "supplier__supplier_orders__number"):
+        news.append(Message(user_id, "order_to_ship", {"order": part}))
     earned: dict[int, int] = defaultdict(int)
     for line in lines:
         if line.store_id:

@@ -1,7 +1,7 @@
 """What suppliers earn: accrue at payment, deduct at refund, settle when due."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -16,8 +16,8 @@ from shop.ledger.actions import Entry, Posting, post_many
 from shop.states.machine import move
 
 
-def accrue(*, order: Order, at: datetime) -> list[Posting]:
-    """Write down what each supplier earns from a paid order; return the postings, one per supplier.
+def accrue(*, order: Order, lines: Sequence[OrderLine], at: datetime) -> list[Posting]:
+    """Write down what each supplier earns from a paid order and its lines; return the postings, one per supplier.
 
     One earning per line and one for the freight. The caller holds the order's lock and posts.
     """
@@ -26,7 +26,7 @@ def accrue(*, order: Order, at: datetime) -> list[Posting]:
     earnings: list[Earning] = []
     parts = SupplierOrder.objects.filter(order=order).select_related("supplier").order_by("pk")
     lines_of: dict[int, list[OrderLine]] = defaultdict(list)
-    for line in OrderLine.objects.filter(order=order).order_by("line"):
+    for line in lines:
         lines_of[line.supplier_order_id].append(line)
     for part in parts:
         owed = [(line, line.supplier_fen) for line in lines_of[part.pk]] + [(None, part.freight_fen)]

@@ -1,15 +1,15 @@
 """Transition tables and the one way to change a state."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import models, transaction
+from django.db import connection, connections, models
+from django.db.models.sql import UpdateQuery
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import Conflict
-from shop.states.models import StateChange
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def move(
     reason: str = "",
     changes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Move ``row`` to state ``to``: one conditional UPDATE and one history row.
+    """Move ``row`` to state ``to``: one conditional UPDATE and one history row, in one statement.
 
     ``changes`` are written by the same UPDATE (a ``paid_at``, say). ``actor`` is ``"system"``,
     ``"user:<number>"``, ``"staff:<number>"`` and so on. Raises :class:`StateConflict` when the
@@ -62,14 +62,12 @@ def move(
             extra={"subject": subject_of(row), "from": source, "to": to},
         )
     values = {"state": to, **(changes or {})}
-    with transaction.atomic():
-        moved = type(row)._default_manager.filter(pk=row.pk, state=source).update(**values)
-        if moved != 1:
-            raise StateConflict(
-                _("Someone was faster. Reload the page to see the present state."),
-                extra={"subject": subject_of(row), "from": source, "to": to},
-            )
-        StateChange.objects.create(subject=subject_of(row), source=source, target=to, actor=actor, reason=reason, at=at)
+    rows = type(row)._default_manager.filter(pk=row.pk, state=source)
+    if not _update_with_history(rows, values, (subject_of(row), source, to, actor, reason, at)):
+        raise StateConflict(
+            _("Someone was faster. Reload the page to see the present state."),
+            extra={"subject": subject_of(row), "from": source, "to": to},
+        )
     for name, value in values.items():
         setattr(row, name, value)
 
@@ -86,31 +84,48 @@ def move_many(
 ) -> list[int]:
     """Move every row that is still in ``source``; return the ids moved, in order.
 
-    Three statements whatever the number of rows. History subjects are those of ``subject_of``.
+    One statement whatever the number of rows. History subjects are those of ``subject_of``.
     Raises :class:`StateConflict` when the table has no such edge.
     """
     table: Table = model.lifecycle  # type: ignore[attr-defined]
     if not table.allows(source, to):
         raise StateConflict(_("This cannot be done any more."), extra={"from": source, "to": to})
-    with transaction.atomic():
-        locked = model._default_manager.filter(pk__in=list(ids), state=source).order_by("pk")
-        name = "number" if any(field.name == "number" for field in model._meta.fields) else "pk"
-        rows = locked.select_for_update(of=("self",), no_key=True).values_list("pk", name)
-        names = dict(rows)
-        moved = list(names)
-        model._default_manager.filter(pk__in=moved).update(state=to)
-        StateChange.objects.bulk_create(
-            [
-                StateChange(
-                    subject=f"{table.name}:{names[pk]}",
-                    source=source,
-                    target=to,
-                    actor=actor,
-                    reason=reason,
-                    at=at,
-                )
-                for pk in moved
-            ],
-            batch_size=5000,
+    name = "number" if any(field.name == "number" for field in model._meta.fields) else "id"
+    facts: dict[str, Any] = {"ids": list(ids), "source": source, "to": to, "table": table.name}
+    facts |= {"actor": actor, "reason": reason, "at": at}
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_MANY % {"rows": model._meta.db_table, "name": name}, facts)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+# The rows' table and the column that names them are put in; every value travels as a parameter.
+_MOVE_MANY = """
+WITH locked AS (
+    SELECT id, %(name)s AS name FROM %(rows)s
+    WHERE id = ANY(%%(ids)s::bigint[]) AND state = %%(source)s ORDER BY id FOR NO KEY UPDATE
+), moved AS (
+    UPDATE %(rows)s r SET state = %%(to)s FROM locked WHERE r.id = locked.id AND r.state = %%(source)s
+    RETURNING r.id, locked.name
+), noted AS (
+    INSERT INTO states_statechange (subject, source, target, actor, reason, at)
+    SELECT %%(table)s || ':' || name, %%(source)s, %%(to)s, %%(actor)s, %%(reason)s, %%(at)s FROM moved ORDER BY id
+)
+SELECT id FROM moved ORDER BY id"""
+
+
+def _update_with_history(rows: models.QuerySet[Any], values: Mapping[str, Any], history: Sequence[Any]) -> int:
+    """Update the rows and note the same step of each; return how many were updated.
+
+    Django writes the UPDATE, so that every value takes the form its column has at rest.
+    """
+    query: Any = rows.query.chain(UpdateQuery)
+    query.add_update_values(values)
+    update, parameters = query.get_compiler(rows.db).as_sql()
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(
+            f"WITH moved AS ({update} RETURNING 1)"  # noqa: S608 - Django's own text
+            " INSERT INTO states_statechange (subject, source, target, actor, reason, at)"
+            " SELECT %s, %s, %s, %s, %s, %s FROM moved",
+            [*parameters, *history],
         )
-    return moved
+        return int(cursor.rowcount)

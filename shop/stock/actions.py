@@ -235,7 +235,7 @@ def _set_on_hand(on_hand: Mapping[int, int], *, reference: str, at: datetime, is
 
 
 def _settle(reference: str, to: ReservationState, kind: str, at: datetime) -> bool:
-    """Move an order's open reservations and their pieces: five statements, or one when there are none."""
+    """Move an order's open reservations and their pieces: three statements, or one when there are none."""
     with transaction.atomic():
         held = {
             pk: (sku_id, quantity)
