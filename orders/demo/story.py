@@ -23,6 +23,7 @@ from orders.aftersales.models import AfterSale
 from orders.checkout.items import Item
 from orders.checkout.place import place_order
 from orders.demo.cast import CUSTOMERS
+from orders.demo.reviews import say
 from orders.flow import aftersale, delivery, payment, reversal, tasks
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import SupplierOrderState
@@ -38,6 +39,7 @@ from shop.gateways.sandbox.client import SandboxControl
 ORDERS_PER_DAY = (1, 1, 1, 2, 2)
 CARRIERS = ("顺丰速运", "中通快递", "京东物流", "圆通速递")
 BATCH = 2_000
+REVIEW_CHANCE = 0.55
 
 
 @dataclass(order=True)
@@ -62,6 +64,8 @@ class Story:
         self.sandbox, self.stores, self.products = sandbox, stores, products
         self.days, self.now = days, now
         self.random = Random(20_260_401)  # noqa: S311 - a story, not a secret
+        # What people say has dice of its own: it changes nothing of what they do.
+        self.talk = Random(20_260_402)  # noqa: S311 - as above
         self.moments: list[_Moment] = []
         self.order_of_moments = itertools.count()
         self.customers = list(User.objects.filter(phone__in=[role.phone for role in CUSTOMERS]))
@@ -207,6 +211,8 @@ class Story:
             chance = self.random.random()
             if chance < 0.12:
                 self.at(at + self._some(hours=60), self._complain(part_id))
+            elif self.talk.random() < REVIEW_CHANCE:
+                self.at(at + timedelta(hours=self.talk.randint(4, 90)), say(part_id, self.talk))
             ends = OrderLine.objects.filter(supplier_order=part).values_list("window_ends_at", flat=True)
             last = max((end for end in ends if end), default=at)
             self.at(last + timedelta(minutes=1), self._complete(part.number))

@@ -92,3 +92,9 @@ def end_others(*, user: User, session_key: str, now: datetime) -> None:
 def follow_session(*, before: str, after: str) -> None:
     """Note that a browser's session goes on under another key."""
     BrowserSession.objects.filter(session_key=before).update(session_key=after)
+
+
+def forget_ended(*, now: datetime) -> int:
+    """Remove browsers whose sessions are over. Returns how many."""
+    alive = Session.objects.filter(expire_date__gt=now).values("session_key")
+    return BrowserSession.objects.exclude(session_key__in=alive).delete()[0]

@@ -87,6 +87,9 @@ def test_without_a_payout_account_the_way_there_is_shown(client: Client, ahe: St
 
 def test_payout_account_is_her_own_wechat(client: Client, ahe: Store) -> None:
     wechat(ahe.distributor.user)
+    # Without her separate consent no name is kept.
+    assert client.post("/dashboard/payout-account/", {"real_name": "何阿禾"}).status_code == 400
+    assert not PayoutAccount.objects.filter(distributor=ahe.distributor).exists()
     client.post("/dashboard/payout-account/", {"real_name": "何阿禾", "openid": "openid-of-a-thief", "agrees": "on"})
     saved = PayoutAccount.objects.get(distributor=ahe.distributor)
     assert (saved.real_name, saved.openid) == ("何阿禾", f"openid-{ahe.distributor.user_id}")

@@ -10,6 +10,7 @@ from django.utils import timezone
 from shop.accounts.actions import issue_tokens
 from shop.accounts.models import AccessToken, BrowserSession, User
 from shop.accounts.rules import CODE_PAUSE
+from shop.accounts.tasks import forget_tries
 from shop.gateways.sms import SandboxSms
 from shop.media.actions import draw_picture
 from shop.media.models import Picture, Portrait
@@ -102,6 +103,10 @@ def test_devices_are_one_s_own_and_can_be_ended() -> None:
     key = there.session.session_key
     here.post("/me/devices/end/", {"number": BrowserSession.objects.get(session_key=key).number})
     assert [is_in(client) for client in (here, there)] == [True, False]
+    there.post("/sign-out/")
+    theirs.post("/sign-out/")
+    forget_tries()
+    assert BrowserSession.objects.count() == 1
     here.post("/me/devices/end/")
     assert not AccessToken.objects.filter(user=su, revoked_at=None).exists()
     assert is_in(here)
