@@ -148,6 +148,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
                 "separator": True,
                 "items": [
                     _staff("lifecycle", "order", _("Orders"), "receipt_long"),
+                    _staff("coupons", "coupon", _("Coupons"), "confirmation_number"),
                     _staff("payments", "payment", _("Payments"), "credit_card"),
                     _staff("payments", "refund", _("Refunds"), "undo"),
                     _staff("aftersales", "aftersale", _("After-sales"), "assignment_return"),
@@ -174,6 +175,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
                     _staff("stores", "store", _("Stores"), "storefront"),
                     _staff("referrals", "referral", _("Referrals"), "group_add"),
                     _staff("links", "sharelink", _("Share links"), "link"),
+                    _staff("codes", "couponcode", _("Coupon codes"), "password"),
                     _staff("links", "bond", _("Customers of stores"), "handshake"),
                 ],
             },
@@ -232,6 +234,7 @@ UNFOLD_SUPPLIER: dict[str, Any] = _COMMON | {
                     _own("catalogue", "product", _("Products"), "inventory_2"),
                     _own("catalogue", "sku", _("SKUs"), "style"),
                     _own("pricing", "skuprice", _("Prices"), "sell"),
+                    _own("coupons", "coupon", _("Coupons"), "confirmation_number"),
                     _own("stock", "stockitem", _("Stock"), "warehouse"),
                     _own("stock", "stockmovement", _("Stock movements"), "swap_vert"),
                     _own("freight", "freighttemplate", _("Freight"), "map"),

@@ -254,6 +254,7 @@ REST_FRAMEWORK = {
         "touch": "300/min",
         "upload": "60/min",
         "review": "30/min",
+        "coupon_claim": "10/min",
     },
     "EXCEPTION_HANDLER": "shop.api.errors.handle",
     "NUM_PROXIES": LINJIA_PROXIES,

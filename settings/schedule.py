@@ -36,6 +36,11 @@ BEAT: dict[str, dict[str, Any]] = {
         "options": {"expires": 60},
     },
     "forget_tries": {"task": "shop.accounts.tasks.forget_tries", "schedule": 3600.0, "options": {"expires": 600}},
+    "expire_coupons": {
+        "task": "shop.coupons.tasks.expire_pieces",
+        "schedule": 600.0,
+        "options": {"expires": 300},
+    },
     "watch_database": {
         "task": "distributors.payouts.tasks.watch_database",
         "schedule": 30.0,
@@ -52,6 +57,7 @@ PERIODIC_WORK: list[str] = [
     "orders.settlements.tasks.settle_due",
     "orders.settlements.tasks.close_statements",
     "shop.accounts.tasks.forget_tries",
+    "shop.coupons.tasks.expire_pieces",
     "shop.ledger.tasks.close_days",
     "shop.stock.tasks.refresh_sold_counts",
 ]

@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
+from distributors.codes.actions import make_code
 from distributors.links.models import ShareLink
 from distributors.payouts import actions as payouts
 from distributors.payouts.models import Withdrawal
@@ -26,12 +27,14 @@ from shop.accounts.models import User
 from shop.catalogue.actions import create_product
 from shop.catalogue.models import Product
 from shop.catalogue.rules import SkuDraft
+from shop.coupons.models import Coupon
 from shop.media import actions as media
 from shop.media.models import Picture
 from tests import world
 from tests.distributors import sellers
 from tests.orders import trade
 from tests.routes import ROLES, Route
+from tests.shop.coupons import coupon
 from tests.uploads import photo
 
 CANARY = "canary-7f3a"
@@ -56,6 +59,7 @@ class Things:
     link: ShareLink | None = None
     withdrawal: Withdrawal | None = None
     sale: Order | None = None
+    code: str = ""
 
 
 def media_file() -> str:
@@ -168,6 +172,9 @@ class Town:
     def _sell(things: Things, store: Any, goods: Any, *, secret: str) -> None:
         """Let a store own a pick, a link, a sale and a withdrawal."""
         things.store, things.product = store, goods
+        spring = Coupon.objects.filter(code="SPRING").first() or coupon(pieces_max=10_000, for_distributors=True)
+        word = "MO20" if secret else "AHE20"
+        things.code = make_code(store=store, coupon=spring, code=word, now=world.now()).code
         world.own_price(store, goods, 9_800)
         things.link = world.link(store, goods)
         buyer = world.led_by(store, world.customer(f"买家 {secret}" if secret else "周 Zhou"))
@@ -190,7 +197,7 @@ class Town:
         own_store = things.store or self.ahe
         fixed: dict[str, Any] = {
             "address": things.address,
-            "code": "tea" if pattern.startswith("c/") else own_store.code,
+            "code": self._code(pattern, own_store),
             "kind": "payment",
             "letter": "a",
             "line": 1,
@@ -201,6 +208,7 @@ class Town:
             "product": (things.product or self.tea).number,
             "rest": "nothing/",
             "sku": world.sku_of(self.tea).number,
+            "word": things.code or self.own["distributor"].code,
             "token": (things.link or self.own["distributor"].link).token,
         }
         if name != "number":
@@ -225,6 +233,12 @@ class Town:
             if below.startswith(prefix):
                 return value or RANDOM
         return None
+
+    @staticmethod
+    def _code(pattern: str, own_store: Store) -> str:
+        below = pattern.removeprefix("api/v1/")
+        named = {"c/": "tea", "coupons/": "SPRING", "k/": "AHE20"}
+        return next((code for prefix, code in named.items() if below.startswith(prefix)), own_store.code)
 
     def ask(self, role: str, method: str, url: str) -> Any:
         """Send a request as a role does: with its token to the API, with its session to pages."""

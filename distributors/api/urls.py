@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from distributors.api import earnings, links, stores
+from distributors.api import codes, earnings, links, stores
 
 urlpatterns = [
     path("stores/<slug:code>/", stores.store_detail),
     path("stores/<slug:code>/listings/", stores.store_listings),
     path("links/<slug:token>/touches/", links.touch),
+    path("codes/", codes.enter),
+    path("me/store/codes/", codes.code_list),
+    path("me/store/codes/<slug:word>/", codes.code_detail),
     path("me/distributor/", stores.distributor),
     path("me/store/listings/", stores.own_listings),
     path("me/store/listings/<slug:product>/", stores.own_listing),

@@ -1,6 +1,7 @@
 """What can be asked about distributors' coupon codes."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -28,13 +29,13 @@ def code_named(text: str) -> CouponCode:
     return found
 
 
-def codes_of(store: Store) -> QuerySet[CouponCode]:
-    """Return a store's codes, living ones first, with how many pieces were ``taken`` and ``used`` by each."""
+def codes_of(store: Store) -> QuerySet[Any]:
+    """Return a store's codes, living ones first, with how many pieces were ``pieces_taken`` and ``pieces_used`` by each."""
     pieces = CouponClaim.objects.filter(code=OuterRef("code")).order_by().values("code")
     taken = pieces.annotate(n=Count("pk")).values("n")
     used = pieces.filter(state=ClaimState.USED).annotate(n=Count("pk")).values("n")
     rows = CouponCode.objects.filter(store=store).select_related("coupon__supplier")
-    rows = rows.annotate(taken=Coalesce(Subquery(taken), 0), used=Coalesce(Subquery(used), 0))
+    rows = rows.annotate(pieces_taken=Coalesce(Subquery(taken), 0), pieces_used=Coalesce(Subquery(used), 0))
     return rows.order_by(F("ended_at").desc(nulls_first=True), "-pk")
 
 

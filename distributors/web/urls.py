@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from distributors.web import share_sheet, storefront
+from distributors.web import codes, share_sheet, storefront
+from distributors.web.dashboard import codes as own_codes
 from distributors.web.dashboard import earnings, joining, own_store, payouts, picks, sharing
 
 urlpatterns = [
@@ -16,6 +17,11 @@ urlpatterns = [
     path("share/", share_sheet.sheet, name="share-sheet"),
     path("share/own-link/", share_sheet.own_link, name="share-own-link"),
     path("share/poster/", share_sheet.poster, name="share-poster"),
+    path("k/<slug:code>/", codes.page, name="code"),
+    path("codes/enter/", codes.enter, name="code-enter"),
+    path("dashboard/codes/", own_codes.code_list, name="dashboard-codes"),
+    path("dashboard/codes/new/", own_codes.code_new, name="dashboard-code-new"),
+    path("dashboard/codes/<slug:word>/end/", own_codes.code_end, name="dashboard-code-end"),
     path("dashboard/join/", joining.join, name="dashboard-join"),
     path("dashboard/picks/", picks.picks, name="dashboard-picks"),
     path("dashboard/picks/shelf/", picks.shelf, name="dashboard-shelf"),

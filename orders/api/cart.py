@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from orders.api.access import cart_owner, visitor_key
 from orders.checkout import cart
 from orders.checkout.cart_view import CartView, CartViewLine
+from orders.checkout.coupon_rows import CouponRow, coupon_rows
 from orders.checkout.items import QUANTITY_MAX, Item
 from orders.checkout.quote import quote
 from orders.checkout.rules import Problem
@@ -94,6 +95,12 @@ class QuoteInput(serializers.Serializer[None]):
     )
     address = serializers.CharField(max_length=20, required=False, help_text="One of my addresses.")
     region_code = serializers.CharField(max_length=16, required=False, help_text="Instead of it.")
+    coupons = serializers.ListField(
+        child=serializers.CharField(max_length=32),
+        max_length=20,
+        required=False,
+        help_text="Numbers of my pieces to use, none for []. Left out: those that save most.",
+    )
 
 
 class QuoteLineOutput(serializers.Serializer[Any]):
@@ -103,7 +110,8 @@ class QuoteLineOutput(serializers.Serializer[Any]):
     option_text = serializers.CharField()
     quantity = serializers.IntegerField()
     unit_fen = serializers.IntegerField()
-    discount_fen = serializers.IntegerField()
+    discount_fen = serializers.IntegerField(help_text="With what coupons take off.")
+    coupon_fen = serializers.IntegerField()
     paid_fen = serializers.IntegerField()
     is_self_purchase = serializers.BooleanField()
 
@@ -120,10 +128,30 @@ class QuoteGroupOutput(serializers.Serializer[Any]):
     freight_notes = serializers.ListField(child=serializers.CharField())
 
 
+class CouponLineOutput(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    discount_fen = serializers.IntegerField()
+
+
+class QuoteCouponOutput(serializers.Serializer[Any]):
+    number = serializers.CharField()
+    name = serializers.CharField()
+    text = serializers.CharField(help_text="What it does, in words.")
+    is_used = serializers.BooleanField()
+    discount_fen = serializers.IntegerField(help_text="What it takes off here; 0 when it is not used.")
+    alone_fen = serializers.IntegerField(help_text="What it would take off by itself.")
+    reason_code = serializers.CharField(help_text="Why it does not count, or empty.")
+    reason = serializers.CharField()
+    lines = CouponLineOutput(many=True)
+
+
 class QuoteOutput(serializers.Serializer[Any]):
     groups = QuoteGroupOutput(many=True)
     goods_fen = serializers.IntegerField()
-    discount_fen = serializers.IntegerField()
+    discount_fen = serializers.IntegerField(help_text="With what coupons take off.")
+    coupon_fen = serializers.IntegerField()
+    best_coupon_fen = serializers.IntegerField(help_text="What the best combination of my coupons takes off.")
+    coupons = QuoteCouponOutput(many=True, help_text="Every coupon I hold: used, usable, or why not.")
     freight_fen = serializers.IntegerField()
     payable_fen = serializers.IntegerField()
     is_placeable = serializers.BooleanField()
@@ -190,6 +218,7 @@ def quotes(request: Request) -> Response:
         items=items_of(form.validated_data, owner),
         region_code=_region_code(form.validated_data, owner),
         visitor_key=visitor_key(request),
+        coupons=coupons_of(form.validated_data),
         now=timezone.now(),
     )
     return Response(quote_facts(found))
@@ -202,12 +231,20 @@ def items_of(data: dict[str, Any], owner: cart.CartOwner | None = None) -> list[
     return [Item(row["sku"], row["quantity"], row["store"]) for row in data["items"]]
 
 
+def coupons_of(data: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the pieces a body names; None when it leaves the choice to us."""
+    return tuple(data["coupons"]) if "coupons" in data else None
+
+
 def quote_facts(found: Quote) -> dict[str, Any]:
     """Return a quote as the API shows it."""
     return {
         "groups": [_quote_group(group) for group in found.groups],
         "goods_fen": found.goods_fen,
         "discount_fen": found.discount_fen,
+        "coupon_fen": found.coupon_fen,
+        "best_coupon_fen": found.coupons.best_fen,
+        "coupons": [_coupon(row) for row in coupon_rows(found)],
         "freight_fen": found.freight_fen,
         "payable_fen": found.payable_fen,
         "is_placeable": found.is_placeable,
@@ -290,8 +327,23 @@ def _quote_line(line: QuoteLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_fen": line.unit_fen,
         "discount_fen": line.discount_fen,
+        "coupon_fen": line.coupon_fen,
         "paid_fen": line.paid_fen,
         "is_self_purchase": line.is_self_purchase,
+    }
+
+
+def _coupon(row: CouponRow) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "name": row.name,
+        "text": row.text,
+        "is_used": row.is_used,
+        "discount_fen": row.discount_fen,
+        "alone_fen": row.alone_fen,
+        "reason_code": row.reason_code,
+        "reason": row.reason,
+        "lines": [{"line": line, "discount_fen": fen} for line, fen in row.lines],
     }
 
 

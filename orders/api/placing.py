@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api.access import cart_owner, visitor_key
-from orders.api.cart import ItemInput, items_of
+from orders.api.cart import ItemInput, coupons_of, items_of
 from orders.checkout.place import Checkout, Placed, place_once
 from orders.checkout.queries import Wish
 from orders.checkout.split import QuoteGroup, QuoteLine
@@ -29,6 +29,13 @@ class PlaceInput(serializers.Serializer[None]):
     )
     address = serializers.CharField(max_length=20, help_text="One of my addresses.")
     note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    coupons = serializers.ListField(
+        child=serializers.CharField(max_length=32),
+        max_length=20,
+        required=False,
+        help_text="Numbers of my pieces to use, none for []; one that cannot be used is refused. Left out: those that "
+        "save most.",
+    )
     expected_payable_fen = serializers.IntegerField(
         min_value=1,
         max_value=10**12,
@@ -55,6 +62,7 @@ def place(request: Request) -> Response:
         items=items_of(data, cart_owner(request)) if "items" not in data else items_of(data),
         address_number=data["address"],
         visitor_key=visitor_key(request),
+        coupons=coupons_of(data),
         now=timezone.now(),
     )
     checkout = Checkout(wish, data["note"], data.get("expected_payable_fen"))

@@ -69,13 +69,21 @@ def refuse_unused(choice: Choice, wanted: Sequence[str] | None) -> None:
     if not missing:
         return
     number = missing[0]
+    code = _reason_code(choice, number)
+    raise CouponRefused(reason_of(choice, number), field="coupons", extra={"coupon": number, "reason": code})
+
+
+def reason_of(choice: Choice, number: str) -> str:
+    """Return why a piece takes nothing off, in words."""
+    refusal = next((one for one in choice.refused if one.piece.number == number), None)
+    return reason(refusal) if refusal is not None else reason_text(_reason_code(choice, number))
+
+
+def _reason_code(choice: Choice, number: str) -> str:
     refusal = next((one for one in choice.refused if one.piece.number == number), None)
     if refusal is not None:
-        code, text = refusal.code, reason(refusal)
-    else:
-        code = "not_combined" if any(one.piece.number == number for one in choice.usable) else "unknown"
-        text = reason_text(code)
-    raise CouponRefused(text, field="coupons", extra={"coupon": number, "reason": code})
+        return refusal.code
+    return "not_combined" if any(one.piece.number == number for one in choice.usable) else "unknown"
 
 
 def uses_of(choice: Choice, line_order: Sequence[int]) -> list[list[object]]:

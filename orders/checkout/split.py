@@ -64,6 +64,11 @@ class QuoteLine:
         return self.money.coupon_fen if self.money else 0
 
     @property
+    def own_discount_fen(self) -> int:
+        """What buying from one's own store takes off."""
+        return self.discount_fen - self.coupon_fen
+
+    @property
     def is_self_purchase(self) -> bool:
         return self.credit.is_self_purchase
 
@@ -100,6 +105,11 @@ class Quote:
     def coupon_fen(self) -> int:
         """What coupons take off; part of ``discount_fen``."""
         return self.coupons.discount_fen
+
+    @property
+    def own_discount_fen(self) -> int:
+        """What buying from one's own store takes off."""
+        return self.discount_fen - self.coupon_fen
 
     @property
     def is_placeable(self) -> bool:

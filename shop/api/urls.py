@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.api import addresses, catalogue, interests, notifications, sign_in, uploads
+from shop.api import addresses, catalogue, coupons, interests, notifications, sign_in, uploads
 
 urlpatterns = [
     path("auth/codes/", sign_in.send_code),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("me/notifications/read/", notifications.read_all),
     path("me/addresses/", addresses.address_list),
     path("me/addresses/<slug:number>/", addresses.address_detail),
+    path("coupons/", coupons.coupon_list),
+    path("coupons/<slug:code>/claim/", coupons.coupon_claim),
+    path("me/coupons/", coupons.my_coupons),
     path("uploads/", uploads.upload),
     path("regions/", addresses.region_list),
     path("me/searches/", interests.search_list),

@@ -98,18 +98,23 @@ def create_coupon(*, coupon: Coupon, now: datetime) -> Coupon:
     return coupon
 
 
-def save_draft(*, coupon: Coupon) -> Coupon:
-    """Store other terms of a draft; of an open coupon only what may grow. Raises ``Invalid``."""
-    coupon.code = coupon.code.strip().upper()
-    check_terms(coupon)
-    coupon.save(
-        update_fields=[
-            field.name
-            for field in coupon._meta.concrete_fields
-            if field.name not in ("id", "state", "claimed", "spent_fen", "created_at")
-        ]
-    )
-    return coupon
+def grow_coupon(
+    *,
+    coupon: Coupon,
+    budget_fen: int | None = None,
+    pieces_max: int | None = None,
+    claim_until: datetime | None = None,
+) -> None:
+    """Give a coupon more money, more pieces or more time; never less. Raises ``Invalid`` naming the field."""
+    with transaction.atomic():
+        (row,) = lock_rows(Coupon.objects.filter(pk=coupon.pk))
+        asked = {"budget_fen": budget_fen, "pieces_max": pieces_max, "claim_until": claim_until}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        for name, value in wanted.items():
+            if value < getattr(row, name):
+                raise Invalid(_("It can only grow; close the coupon to end it."), field=name)
+        Coupon.objects.filter(pk=row.pk).update(**wanted)
+    coupon.refresh_from_db()
 
 
 def check_terms(coupon: Coupon) -> None:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.accounts.models import User
 from shop.base.errors import NotFound
+from shop.catalogue.models import Product
 from shop.coupons.models import Coupon, CouponClaim, CouponShare, CouponUse
 from shop.coupons.rules import Piece
 from shop.coupons.states import USABLE, CouponState
@@ -38,6 +39,20 @@ def centre(now: datetime) -> QuerySet[Coupon]:
         spent_fen__lt=F("budget_fen"),
     )
     return rows.select_related("supplier").order_by("claim_until", "pk")
+
+
+def for_product(product: Product, now: datetime) -> QuerySet[Coupon]:
+    """Return the coupons of the centre that count for a product."""
+    shelves = [product.category, product.category.parent, product.category.parent and product.category.parent.parent]
+    in_scope = (
+        Q(scope=Coupon.Scope.ALL)
+        | Q(scope=Coupon.Scope.SUPPLIERS, scope_keys__contains=[product.supplier.code])
+        | Q(scope=Coupon.Scope.PRODUCTS, scope_keys__contains=[product.number])
+    )
+    for shelf in shelves:
+        if shelf is not None:
+            in_scope |= Q(scope=Coupon.Scope.CATEGORIES, scope_keys__contains=[shelf.code])
+    return centre(now).filter(in_scope, Q(supplier=None) | Q(supplier=product.supplier))
 
 
 def coupon_by_code(code: str) -> Coupon:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shop.web.storefront import me, notices, pages, place, privacy, profile, search, shelves, sign_in, sitemap, wechat
+from shop.web.storefront import coupons, me, notices, pages, place, privacy, profile, search, shelves, sign_in, sitemap, wechat
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("search/history/", search.history, name="search-history"),
     path("p/<slug:number>/", shelves.product, name="product"),
     path("p/<slug:number>/delivery/", shelves.delivery, name="product-delivery"),
+    path("p/<slug:number>/coupons/", coupons.of_product, name="product-coupons"),
+    path("coupons/", coupons.centre, name="coupons"),
+    path("coupons/<slug:code>/claim/", coupons.claim, name="coupon-claim"),
+    path("me/coupons/", coupons.mine, name="my-coupons"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-in/wechat/", wechat.start, name="wechat-sign-in"),
     path("sign-in/wechat/back/", wechat.back, name="wechat-back"),

@@ -21,6 +21,7 @@ from distributors.stores.models import Store
 from orders.lifecycle.models import OrderLine
 from orders.lifecycle.states import OrderState
 from shop.base.money import proportion
+from shop.coupons.models import CouponUse
 
 
 @dataclass(frozen=True)
@@ -201,3 +202,14 @@ def orders_of_links(store: Store, tokens: Sequence[str], *, since: datetime) -> 
     with connection.cursor() as cursor:
         cursor.execute(_ORDERS_OF_LINKS, facts)
         return dict(cursor.fetchall())
+
+
+def sold_by_codes(store: Store, codes: Sequence[str]) -> dict[str, int]:
+    """Return for how much goods each of the store's coupon codes sold, in fen: paid orders, what went back left out."""
+    uses = CouponUse.objects.filter(returned_at=None, claim__code__in=list(codes))
+    code_of = dict(uses.values_list("order_number", "claim__code"))
+    lines = OrderLine.objects.filter(order__number__in=code_of, order__paid_fen__gt=0, store=store)
+    sold: dict[str, int] = {}
+    for number, paid_fen, refunded_fen in lines.values_list("order__number", "paid_fen", "refunded_fen"):
+        sold[code_of[number]] = sold.get(code_of[number], 0) + paid_fen - refunded_fen
+    return sold

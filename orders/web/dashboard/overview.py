@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
+from distributors.codes.queries import codes_of
 from distributors.links import queries as links
 from distributors.payouts.queries import payout_account_of, withdrawals_of
 from distributors.payouts.states import WithdrawalState
@@ -20,7 +21,14 @@ from distributors.stores.states import DistributorState
 from distributors.web.access import StoreRequest, store_owner
 from orders.lifecycle.models import OrderLine
 from orders.lifecycle.states import OrderState
-from orders.web.dashboard.figures import Figures, best_sellers, figures_of, orders_of_links, unpaid_estimate_fen
+from orders.web.dashboard.figures import (
+    Figures,
+    best_sellers,
+    figures_of,
+    orders_of_links,
+    sold_by_codes,
+    unpaid_estimate_fen,
+)
 from shop.base.money import format_yuan
 from shop.web.shelf import first_pictures
 
@@ -129,6 +137,17 @@ def _waiting(request: StoreRequest) -> list[Waiting]:
     if not links.links_of(store).exists() and request.desk.distributor.state == DistributorState.ACTIVE:
         found.append(Waiting(_("Make your first share link"), reverse("dashboard-link-new"), "link"))
     return found
+
+
+@require_safe
+@store_owner
+def code_orders(request: StoreRequest) -> HttpResponse:
+    """For how much the store's coupon codes sold; a piece of the codes' page."""
+    words = [word for word in request.GET.get("codes", "").split(",") if word][:LINKS_MAX]
+    own = [code.code for code in codes_of(request.store).filter(code__in=words)]
+    sold = sold_by_codes(request.store, own)
+    context = {"sums": [(word, sold.get(word, 0)) for word in own]}
+    return render(request, "dashboard/parts/code_orders.html", context)
 
 
 @require_safe

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from orders.checkout import cart
 from orders.checkout.cart_view import CartView
+from orders.checkout.quote import quote
 from orders.web.access import cart_owner, visitor_key
 from shop.base.errors import DomainError
 from shop.web.access import CustomerRequest, back_url, customer_only, is_part, safe_next, tell_refusal
@@ -50,6 +51,18 @@ def show(request: HttpRequest) -> HttpResponse:
 def badge(request: HttpRequest) -> HttpResponse:
     """How many pieces are in the cart; a piece of every page's frame."""
     return render(request, "storefront/parts/cart_badge.html", {"count": cart.piece_count(cart_owner(request))})
+
+
+@require_safe
+@never_cache
+def coupon_hint(request: HttpRequest) -> HttpResponse:
+    """What her coupons would take off what is chosen; a piece of the cart."""
+    owner = cart_owner(request)
+    items = cart.selected_items(owner) if owner.user is not None else []
+    found = None
+    if items:
+        found = quote(user=owner.user, items=items, region_code=None, visitor_key=owner.visitor_key, now=timezone.now())
+    return render(request, "storefront/parts/cart_coupons.html", {"quote": found})
 
 
 @require_POST

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from orders.checkout import cart
+from orders.checkout.coupon_rows import chosen_of, coupon_rows
 from orders.checkout.items import Item
 from orders.checkout.place import place_order
 from orders.checkout.quote import quote
@@ -30,6 +31,11 @@ def _direct(request: CustomerRequest) -> Item | None:
     if not sku_number:
         return None
     return Item(sku_number=sku_number, quantity=quantity_of(request), store_code=asked.get("store", "")[:24])
+
+
+def _chosen(request: CustomerRequest) -> tuple[str, ...] | None:
+    asked = request.POST if request.method == "POST" else request.GET
+    return chosen_of(asked.getlist("coupon"), is_said="coupons" in asked)
 
 
 def _items(request: CustomerRequest, direct: Item | None) -> list[Item]:
@@ -69,6 +75,7 @@ def checkout(request: CustomerRequest) -> HttpResponse:
         items=items,
         region_code=address.region_code if address else None,
         visitor_key=visitor_key(request),
+        coupons=_chosen(request),
         now=timezone.now(),
     )
     context = {
@@ -77,6 +84,8 @@ def checkout(request: CustomerRequest) -> HttpResponse:
         "addresses": addresses,
         "address": address,
         "quote": found,
+        "coupons": coupon_rows(found),
+        "best_url": _checkout_url(direct, address.number if address else ""),
     }
     return render(request, "storefront/checkout.html", context)
 
@@ -95,6 +104,7 @@ def place(request: CustomerRequest) -> HttpResponse:
             address_number=address_number,
             note=request.POST.get("note", "")[:200],
             visitor_key=visitor_key(request),
+            coupons=_chosen(request),
             expected_payable_fen=int(expected) if expected.isdigit() and len(expected) < 16 else None,
             now=timezone.now(),
         )

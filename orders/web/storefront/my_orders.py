@@ -20,6 +20,7 @@ from orders.lifecycle.states import OrderState, SupplierOrderState
 from orders.reviews.queries import waiting_lines
 from orders.web.order_page import order_card, order_page
 from shop.base.errors import DomainError, NotFound
+from shop.coupons.queries import uses_of
 from shop.web.access import CustomerRequest, customer_only, is_part, tell_refusal
 from shop.web.product_page import more_url
 from shop.web.shelf import stretch
@@ -108,7 +109,10 @@ def my_order(request: CustomerRequest, number: str) -> HttpResponse:
         unreviewed=set(waiting_lines(request.user).filter(order=order).values_list("pk", flat=True)),
         now=timezone.now(),
     )
-    return render(request, "storefront/order.html", {"section": "orders", "order": order, "page": page})
+    coupons = [(use.coupon.name, use.discount_fen) for use in uses_of(order.number)] if order.discount_fen else []
+    own_fen = order.discount_fen - sum(fen for _name, fen in coupons)
+    context = {"section": "orders", "order": order, "page": page, "coupons": coupons, "own_discount_fen": own_fen}
+    return render(request, "storefront/order.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
