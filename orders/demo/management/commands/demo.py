@@ -1,12 +1,13 @@
 """Load the demo: goods, people, and ninety days of trade with consistent books."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from orders.demo import goods, payouts, people
+from orders.demo import coupons, goods, payouts, people
 from orders.demo.story import Story
 from orders.lifecycle.models import Order
 from shop.catalogue.models import Product
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         people.make_customers(sandbox)
         people.make_rules(now)
         stores = people.make_stores(sandbox, products, now)
+        coupons.make_coupons(stores, now)
         if Order.objects.exists():
             self.stdout.write("The story was played already.")
         else:
@@ -39,8 +41,11 @@ class Command(BaseCommand):
             sandbox.queue_notices()
             story = Story(sandbox=sandbox, stores=stores, products=products, days=options["days"], now=now)
             payouts.plan(story)
+            taken = now - timedelta(days=min(coupons.TAKEN_DAYS, options["days"] - 1))
+            story.at(taken, coupons.taking(story.customers))
             orders = story.play()
             payouts.settle_statements(now)
+            coupons.hand_out(story.customers, now)
             # What fell due in the past is done now, as the sweep would.
             run_due(rounds_max=100)
             sandbox.pending_notices()
