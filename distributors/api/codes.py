@@ -33,12 +33,12 @@ class EnteredOutput(serializers.Serializer[Any]):
     is_new = serializers.BooleanField()
 
 
-class CodeInput(serializers.Serializer[None]):
+class OwnCodeInput(serializers.Serializer[None]):
     coupon = serializers.CharField(max_length=16, help_text="Code of a coupon that is offered to distributors.")
     code = serializers.CharField(max_length=16, help_text="4 to 16 letters A–Z and digits.")
 
 
-class CodeOutput(serializers.Serializer[Any]):
+class OwnCodeOutput(serializers.Serializer[Any]):
     code = serializers.CharField()
     url = serializers.SerializerMethodField()
     coupon = CouponOutput()
@@ -51,8 +51,8 @@ class CodeOutput(serializers.Serializer[Any]):
         return f"{settings.LINJIA_PUBLIC_URL}/k/{row.code}/"
 
 
-class CodesOutput(serializers.Serializer[Any]):
-    results = CodeOutput(many=True)
+class OwnCodesOutput(serializers.Serializer[Any]):
+    results = OwnCodeOutput(many=True)
     offered = CouponOutput(many=True, help_text="Coupons I may make a code of.")
 
 
@@ -80,8 +80,8 @@ def enter(request: Request) -> Response:
     return Response(facts, status=201)
 
 
-@extend_schema(methods=["GET"], responses=CodesOutput)
-@extend_schema(methods=["POST"], request=CodeInput, responses={201: CodeOutput})
+@extend_schema(methods=["GET"], responses=OwnCodesOutput)
+@extend_schema(methods=["POST"], request=OwnCodeInput, responses={201: OwnCodeOutput})
 @api_view(["GET", "POST"])
 @permission_classes([IsAuthenticated])
 def code_list(request: Request) -> Response:
@@ -89,14 +89,14 @@ def code_list(request: Request) -> Response:
     store = own_store(request)
     now = timezone.now()
     if request.method == "POST":
-        form = CodeInput(data=request.data)
+        form = OwnCodeInput(data=request.data)
         form.is_valid(raise_exception=True)
         made = actions.make_code(
             store=store, coupon=coupon_by_code(form.validated_data["coupon"]), code=form.validated_data["code"], now=now
         )
-        return Response(CodeOutput(queries.codes_of(store).get(pk=made.pk)).data, status=201)
+        return Response(OwnCodeOutput(queries.codes_of(store).get(pk=made.pk)).data, status=201)
     facts = {
-        "results": CodeOutput(queries.codes_of(store)[:CODES_MAX], many=True).data,
+        "results": OwnCodeOutput(queries.codes_of(store)[:CODES_MAX], many=True).data,
         "offered": CouponOutput(queries.offered(now)[:CODES_MAX], many=True).data,
     }
     return Response(facts)

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from distributors.codes.models import CouponCode
+from distributors.links import buffer
 from distributors.links.actions import store_openings
 from distributors.links.attribution import CODE_CHANNEL, TouchFact
 from distributors.links.rules import Opening
@@ -63,8 +64,14 @@ def end_code(*, code: CouponCode, now: datetime) -> None:
     code.ended_at = code.ended_at or now
 
 
-def note_code(*, code: CouponCode, visitor_key: str, user: User | None, now: datetime) -> TouchFact:
-    """Note that somebody came by a code: a touch of its store like that of a link, stored at once."""
+def note_code(
+    *, code: CouponCode, visitor_key: str, user: User | None, now: datetime, address: str | None = None
+) -> TouchFact:
+    """Note that somebody came by a code: a touch of its store like that of a link.
+
+    It is stored at once; with the network's ``address`` it waits in Redis as an opened link does, and one
+    network makes only so many in a minute.
+    """
     touch = TouchFact(
         number=new_number("T"),
         at=now,
@@ -75,7 +82,8 @@ def note_code(*, code: CouponCode, visitor_key: str, user: User | None, now: dat
         channel=CODE_CHANNEL,
     )
     opening = Opening(touch, token_hash(visitor_key) if visitor_key else "", user.pk if user is not None else None)
-    store_openings(openings=[opening])
+    if address is None or not buffer.push(opening, address=address):
+        store_openings(openings=[opening])
     return touch
 
 

@@ -13,6 +13,7 @@ from distributors.codes import actions
 from distributors.codes.queries import code_named
 from distributors.links.rules import is_machine
 from shop.accounts.models import User
+from shop.base.callers import address_of
 from shop.base.errors import DomainError, NotFound
 from shop.coupons.actions import claim
 from shop.coupons.queries import coupon_by_code
@@ -36,7 +37,8 @@ def page(request: HttpRequest, code: str) -> HttpResponse:
     if request.method == "POST":
         return enter(request)
     if request.method == "GET" and not is_machine(request.headers.get("User-Agent", "")):
-        actions.note_code(code=found, visitor_key=_visitor_key(request), user=user, now=timezone.now())
+        here = address_of(request)
+        actions.note_code(code=found, visitor_key=_visitor_key(request), user=user, now=timezone.now(), address=here)
     (card,) = centre_cards([found.coupon], {})
     place = "" if user else sign_in_url(request)
     context = {"code": found, "store": found.store, "card": card, "sign_in_url": place}

@@ -36,6 +36,7 @@ PAYABLE = yuan("payable_fen", _("payable"))
 REFUNDED = yuan("refunded_fen", _("refunded"))
 PAID = yuan("paid_fen", _("paid"))
 SUPPLIER_PART = yuan("supplier_fen", _("supplier"))
+SUBSIDY = yuan("subsidy_fen", _("platform's coupons"))
 LEVEL_1 = yuan("level1_fen", _("level 1"))
 LEVEL_2 = yuan("level2_fen", _("level 2"))
 AMOUNT = yuan("amount_fen", _("amount"))
@@ -136,6 +137,7 @@ class LineInline(ReadOnly, TabularInline):
         "option_text",
         "quantity",
         PAID,
+        SUBSIDY,
         SUPPLIER_PART,
         LEVEL_1,
         LEVEL_2,
