@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from shop.web.storefront import coupons, me, notices, pages, place, privacy, profile, search, shelves, sign_in, sitemap, wechat
+from shop.web.storefront import (
+    coupons,
+    me,
+    notices,
+    pages,
+    place,
+    privacy,
+    profile,
+    search,
+    shelves,
+    sign_in,
+    sitemap,
+    wechat,
+)
 
 urlpatterns = [
     path("", shelves.home, name="home"),
