@@ -8,10 +8,10 @@ from shop.states.machine import Table
 
 class CouponState(models.TextChoices):
     DRAFT = "draft", _("draft")
-    OPEN = "open", _("open")
+    OPEN = "open", _("given out")
     PAUSED = "paused", _("paused")
     # No more pieces are given out; those in people's hands keep their word.
-    CLOSED = "closed", _("closed")
+    CLOSED = "closed", _("not given out any more")
 
 
 COUPON = Table(

@@ -21,7 +21,7 @@ from orders.web.storefront.cart import quantity_of
 from shop.accounts.models import Address
 from shop.accounts.queries import addresses_of
 from shop.base.errors import DomainError
-from shop.web.access import CustomerRequest, customer_only
+from shop.web.access import CustomerRequest, customer_only, is_part
 
 
 def _direct(request: CustomerRequest) -> Item | None:
@@ -87,7 +87,8 @@ def checkout(request: CustomerRequest) -> HttpResponse:
         "coupons": coupon_rows(found),
         "best_url": _checkout_url(direct, address.number if address else ""),
     }
-    return render(request, "storefront/checkout.html", context)
+    page = "storefront/parts/checkout.html" if is_part(request) else "storefront/checkout.html"
+    return render(request, page, context)
 
 
 @require_POST
