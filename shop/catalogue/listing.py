@@ -23,12 +23,16 @@ ORDERS = {
 RELEVANCE = ("-relevance", "-pk")
 
 _COLUMNS = "p.id, p.number, p.title, p.subtitle, p.min_retail_fen, p.compare_at_fen, p.sold_count, p.cover"
-# Whose goods are not shown is asked once and excluded, not joined: PostgreSQL knows little of a small table, guesses that
-# hardly any goods are shown, and would sort a whole shelf instead of reading the beginning of its index.
 _FROM = """
+FROM catalogue_product p JOIN suppliers_supplier s ON s.id = p.supplier_id
+WHERE p.state = 'on_sale' AND s.state = 'active'"""
+# A list without words reads the beginning of an index. PostgreSQL knows little of a small table: of suppliers joined it
+# guesses that hardly any goods are shown, and sorts a whole shelf instead. Of a CASE it guesses one half, whatever there is.
+_FROM_THE_BEGINNING = """
 FROM catalogue_product p
 WHERE p.state = 'on_sale'
-  AND p.supplier_id <> ALL (ARRAY(SELECT id FROM suppliers_supplier WHERE state <> 'active'))"""
+  AND CASE WHEN p.supplier_id = ANY (ARRAY(SELECT id FROM suppliers_supplier WHERE state <> 'active'))
+      THEN false ELSE true END"""
 _SHELVES = """(
     SELECT id FROM catalogue_category
     WHERE id = %(category)s OR parent_id = %(category)s
@@ -111,9 +115,12 @@ def products_on_sale(
     if "relevance" in fields:
         found = _by_relevance(wish, conditions, params) + behind
     else:
-        found = f"SELECT {_COLUMNS} {_FROM}{conditions}{behind}"
+        found = f"SELECT {_COLUMNS} {_FROM if wish.ways else _FROM_THE_BEGINNING}{conditions}{behind}"
         if wish.category_id is not None:
-            of_shelf = f"{found} AND p.category_id = shelf.id ORDER BY {sorting}"
+            # A stretch of one shelf, in the order of shelves first, can be read from the shelf's own index alone. Of "=" it
+            # knows that the shelf adds nothing to the order, and would look for the goods of an empty one among all.
+            shelf_first = "ASC" if is_down != ("min_retail_fen" in fields) else "DESC"
+            of_shelf = f"{found} AND p.category_id BETWEEN shelf.id AND shelf.id ORDER BY p.category_id {shelf_first}, {sorting}"
             found = f"SELECT p.* FROM {_SHELVES} CROSS JOIN LATERAL ({of_shelf}) p"  # noqa: S608 - constants above
     with connection.cursor() as cursor:
         cursor.execute(f"{found} ORDER BY {sorting}", params)

@@ -122,6 +122,7 @@ PAGES: dict[str, str] = {
     "customer's orders": "/orders/",
     "supplier's orders": "/supplier/lifecycle/supplierorder/",
     "staff's orders": "/admin/lifecycle/order/",
+    "store's orders": "/dashboard/orders/",
     "store's commissions": "/dashboard/earnings/",
 }
 
@@ -224,14 +225,9 @@ def _grown(bench: Bench, rows: int) -> _Readers:
         SupplierOrder, part.pk, rows, number="'S' || g", order_id="%(order)s + g", state="'to_ship'", order=order.pk
     )
     _multiply(
-        OrderLine,
-        line.pk,
-        rows,
-        order_id="%(order)s + g",
-        supplier_order_id="%(part)s + g",
-        order=order.pk,
-        part=part.pk,
-    )
+        OrderLine, line.pk, rows, order_id="%(order)s + g", supplier_order_id="%(part)s + g", order=order.pk, part=part.pk,
+        store_id=f"CASE WHEN g %% 100 = 0 THEN {store.pk} END",
+    )  # fmt: skip
     _multiply(
         Commission,
         commission.pk,
