@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from shop.accounts.models import User
 
 FRONTEND = Path(settings.BASE_DIR) / "frontend"
 CHROMIUM = os.environ.get("LINJIA_CHROMIUM", "") or next(
@@ -56,6 +59,15 @@ class Visitor:
     def _listen(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
+
+    def sign_in(self, user: User | None) -> None:
+        """Be this person from now on (None: nobody), without the sign-in page."""
+        self.context.clear_cookies()
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            name = settings.SESSION_COOKIE_NAME
+            self.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.address}])
 
     def open(self, path: str) -> Page:
         """Open a page of the shop."""

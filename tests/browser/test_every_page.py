@@ -13,7 +13,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as current
 from django.core.files.storage import default_storage
-from django.test import Client
 
 from tests.browser.conftest import DESK, PHONE, Visitor
 from tests.routes import Route, access, routes
@@ -48,17 +47,6 @@ def pages(town: Town) -> Iterator[tuple[str, Route, str]]:
             yield role, route, url
 
 
-def enter(visitor: Visitor, town: Town, role: str) -> None:
-    """Be this person from now on: her session, in this browser."""
-    visitor.context.clear_cookies()
-    if role == "anonymous":
-        return
-    client = Client()
-    client.force_login(town.own[role].user)
-    session = client.cookies[current.SESSION_COOKIE_NAME].value
-    visitor.context.add_cookies([{"name": current.SESSION_COOKIE_NAME, "value": session, "url": visitor.address}])
-
-
 def faults(visitor: Visitor, url: str, picture: Path) -> Iterator[str]:
     """Open a page, keep its picture, and yield what is wrong with it."""
     visitor.complaints.clear()
@@ -84,7 +72,8 @@ def test_every_page_can_be_used_by_everybody(
     person = visitor(size, language=language)
     for role, route, url in sorted(pages(town), key=lambda found: found[0]):
         if role != now:
-            enter(person, town, now := role)
+            now = role
+            person.sign_in(None if role == "anonymous" else town.own[role].user)
         name = re.sub(r"\W+", "-", re.sub(r"<\w+:(\w+)>", r"\1", route.pattern)).strip("-") or "home"
         wrong += [f"{url} ({role}): {fault}" for fault in faults(person, url, PICTURES / f"{name}-{size[0]}.png")]
         looked_at += 1

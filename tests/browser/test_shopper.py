@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from orders.checkout.cart import CartOwner, put_in
 from orders.lifecycle.models import Order
 from shop.catalogue import actions as catalogue
 from shop.catalogue.models import Product
 from shop.catalogue.rules import SkuDraft
 from tests import world
 from tests.browser.conftest import DESK, PHONE, Visitor
+from tests.shop.coupons import coupon
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -144,6 +146,30 @@ def test_cart_changes_in_place_and_can_be_undone(visitor: Arrive, shirt: Product
     expect(page.locator("#cart")).to_contain_text("购物车还是空的")
     page.get_by_role("button", name="撤销").click()
     expect(page.locator("#cart")).to_contain_text("素色 T 恤")
+    assert su.complaints == []
+
+
+def test_coupons_are_chosen_in_place(visitor: Arrive, shirt: Product) -> None:
+    person = world.customer("苏 Su")
+    coupon("SPRING")
+    world.address(person)
+    sku = shirt.skus.last()
+    assert sku is not None
+    put_in(owner=CartOwner(user=person), sku_number=sku.number, quantity=2, now=world.now())
+    su = visitor(PHONE)
+    su.sign_in(person)
+    page = su.open("/coupons/")
+    page.locator("form[action*=claim] button").click()
+    expect(page.locator("#toasts")).to_be_visible()
+    page = su.open("/checkout/")
+    expect(page.locator("#coupons")).to_contain_text("-¥20.00")
+    page.fill("#coupon-code", "NOBODYS")
+    page.locator("form[action='/codes/enter/'] button").click()
+    expect(page.locator("#toasts")).to_contain_text("NOBODYS")
+    page.locator("#coupons [name=coupon]").uncheck()
+    expect(page.locator("#coupons")).not_to_contain_text("-¥20.00")
+    page.locator("#coupons [name=coupon]").check()
+    expect(page.locator("#coupons")).to_contain_text("-¥20.00")
     assert su.complaints == []
 
 
