@@ -35,6 +35,11 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "forget_footprints": {
+        "task": "shop.interests.tasks.forget_old_footprints",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "forget_tries": {"task": "shop.accounts.tasks.forget_tries", "schedule": 3600.0, "options": {"expires": 600}},
     "expire_coupons": {
         "task": "shop.coupons.tasks.expire_pieces",
@@ -58,6 +63,7 @@ PERIODIC_WORK: list[str] = [
     "orders.settlements.tasks.close_statements",
     "shop.accounts.tasks.forget_tries",
     "shop.coupons.tasks.expire_pieces",
+    "shop.interests.tasks.forget_old_footprints",
     "shop.ledger.tasks.close_days",
     "shop.stock.tasks.refresh_sold_counts",
 ]

@@ -88,7 +88,7 @@ def _one_store(address: Mapping[str, str]) -> tuple[str, ...]:
 @permission_classes([AllowAny])
 def store_detail(request: Request, code: str) -> Response:
     """A store that is open."""
-    return Response(_store(request, queries.store_by_code(code)))
+    return Response(store_facts(request, queries.store_by_code(code)))
 
 
 @same_for_all("cursor", "page_size", shows=_one_store)
@@ -170,7 +170,8 @@ def own_listing(request: Request, product: str) -> Response:
     return Response(status=204)
 
 
-def _store(request: Request, store: Store) -> dict[str, Any]:
+def store_facts(request: Request, store: Store) -> dict[str, Any]:
+    """Return what everybody may know of a store."""
     portrait = request.build_absolute_uri(store.portrait.url) if store.portrait else ""
     return {
         "code": store.code,
@@ -186,7 +187,7 @@ def _distributor(request: Request, row: Distributor) -> dict[str, Any]:
         "number": row.number,
         "state": row.state,
         "state_label": row.get_state_display(),
-        "store": _store(request, store) if store else None,
+        "store": store_facts(request, store) if store else None,
     }
 
 

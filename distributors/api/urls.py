@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from distributors.api import codes, earnings, links, stores
+from distributors.api import codes, earnings, favourites, links, stores
 
 urlpatterns = [
     path("stores/<slug:code>/", stores.store_detail),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("codes/", codes.enter),
     path("me/store/codes/", codes.code_list),
     path("me/store/codes/<slug:word>/", codes.code_detail),
+    path("me/favourites/stores/", favourites.favourite_list),
+    path("me/favourites/stores/<slug:code>/", favourites.favourite_detail),
     path("me/distributor/", stores.distributor),
     path("me/store/listings/", stores.own_listings),
     path("me/store/listings/<slug:product>/", stores.own_listing),

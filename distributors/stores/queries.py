@@ -46,6 +46,12 @@ def store_by_code(code: str) -> Store:
     return store
 
 
+def open_stores_by_code(codes: Iterable[str]) -> dict[str, Store]:
+    """Return the open stores among these codes; one statement."""
+    rows = Store.objects.filter(code__in=set(codes), distributor__state=DistributorState.ACTIVE)
+    return {store.code: store for store in rows}
+
+
 def active_stores(ids: Iterable[int]) -> dict[int, Store]:
     """Return the open stores among these ids, with their distributors; one statement."""
     rows = Store.objects.filter(pk__in=set(ids), distributor__state=DistributorState.ACTIVE)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from distributors.web import codes, share_sheet, storefront
+from distributors.web import codes, favourites, share_sheet, storefront
 from distributors.web.dashboard import codes as own_codes
 from distributors.web.dashboard import earnings, joining, own_store, payouts, picks, sharing
 
@@ -11,6 +11,9 @@ urlpatterns = [
     path("store/<slug:code>/", storefront.store, name="store"),
     path("store/<slug:code>/p/<slug:number>/", storefront.store_product, name="store-product"),
     path("store/<slug:code>/p/<slug:number>/delivery/", storefront.delivery, name="store-product-delivery"),
+    path("store/<slug:code>/heart/", favourites.heart, name="store-heart"),
+    path("store/<slug:code>/favourite/", favourites.favourite, name="store-favourite"),
+    path("me/favourite-stores/", favourites.favourite_stores, name="favourite-stores"),
     path("s/<slug:token>", storefront.landing, name="share"),
     path("s/<slug:token>/", storefront.landing),
     path("sitemaps/stores.xml", storefront.sitemap, name="sitemap-stores"),

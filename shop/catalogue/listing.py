@@ -46,7 +46,7 @@ _IN_STOCK = """ AND EXISTS (
 # among the best-selling and the newest: reading and weighing them all would cost what the catalogue is large.
 _POOL_MAX, _BEST_MAX = 600, 300
 _SCORE = """(
-    CASE position(lower(%(words)s) IN lower(p.title)) WHEN 0 THEN 0 WHEN 1 THEN 3000 ELSE 2000 END
+    CASE position(%(words)s IN ' ' || lower(p.title)) WHEN 0 THEN 0 WHEN 1 THEN 3000 WHEN 2 THEN 3000 ELSE 2000 END
     + CASE WHEN string_to_array(p.search_text, ' ') @> %(tokens0)s THEN 1000 ELSE 0 END
     + least(500, 50 * ln(1 + p.sold_count))::int
 )"""
@@ -154,7 +154,9 @@ def _conditions(wish: Wish, params: dict[str, Any]) -> str:
 
 def _by_relevance(wish: Wish, conditions: str, params: dict[str, Any]) -> str:
     """The products of the pool with how well each fits; as a table ``p`` that conditions and an order can follow."""
-    params |= {"words": wish.words, "pool": _POOL_MAX, "best": _BEST_MAX}
+    # A word of letters counts in a name where a word of it begins: "chair" is not in "armchair".
+    words = wish.words.lower()
+    params |= {"words": f" {words}" if words.isascii() else words, "pool": _POOL_MAX, "best": _BEST_MAX}
     if wish.category_id is not None:
         conditions += f" AND p.category_id IN (SELECT shelf.id FROM {_SHELVES})"  # noqa: S608 - constants above
     from_best = "SELECT id FROM catalogue_product WHERE state = 'on_sale' ORDER BY {} LIMIT %(best)s"

@@ -16,7 +16,7 @@ PRODUCTS_MAX = 6
 SHELVES_MAX = 3
 # Near words are looked for among the shelves and so many of the best-selling products.
 _KNOWN_MAX = 500
-_NEAR_ENOUGH = 0.6
+_NEAR_ENOUGH, _NEARER_BY = 0.65, 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def nearest_words(text: str, *, limit: int) -> list[Suggestion]:
         ((closeness(typed, spelled_out(one.text)), place, one) for place, one in enumerate(known)),
         key=lambda one: (-one[0], one[1]),
     )
-    return [one for near, _place, one in measured[:limit] if near >= _NEAR_ENOUGH]
+    least = max(_NEAR_ENOUGH, measured[0][0] - _NEARER_BY) if measured else 1
+    return [one for near, _place, one in measured[:limit] if near >= least]
 
 
 def _shelves() -> Iterable[Category]:

@@ -21,9 +21,9 @@ PRICE_YUAN_MAX = 1_000_000
 _TABS = (
     ("", gettext_lazy("Best match")),
     ("newest", gettext_lazy("Newest")),
-    ("sold", gettext_lazy("Most sold")),
-    ("price_low", gettext_lazy("Price up")),
-    ("price_high", gettext_lazy("Price down")),
+    ("sold", gettext_lazy("Best selling")),
+    ("price_low", gettext_lazy("Price ↑")),
+    ("price_high", gettext_lazy("Price ↓")),
 )
 
 

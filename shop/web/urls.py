@@ -4,6 +4,7 @@ from django.urls import path
 
 from shop.web.storefront import (
     coupons,
+    interests,
     me,
     notices,
     pages,
@@ -30,6 +31,12 @@ urlpatterns = [
     path("coupons/", coupons.centre, name="coupons"),
     path("coupons/<slug:code>/claim/", coupons.claim, name="coupon-claim"),
     path("me/coupons/", coupons.mine, name="my-coupons"),
+    path("p/<slug:number>/look/", interests.look, name="product-look"),
+    path("p/<slug:number>/favourite/", interests.favourite, name="favourite"),
+    path("me/favourites/", interests.favourites, name="favourites"),
+    path("me/footprints/", interests.footprints, name="footprints"),
+    path("me/footprints/forget/", interests.footprints_forget, name="footprints-forget"),
+    path("me/footprints/keeping/", interests.footprints_keeping, name="footprints-keeping"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-in/wechat/", wechat.start, name="wechat-sign-in"),
     path("sign-in/wechat/back/", wechat.back, name="wechat-back"),
