@@ -61,7 +61,11 @@ def search_list(request: Request) -> Response:
     return Response(status=204)
 
 
-@extend_schema(operation_id="me_favourite_products_list", parameters=PAGING, responses=paged(KeptProductOutput))
+# One page of either list.
+KEPT_PAGE = paged(KeptProductOutput)
+
+
+@extend_schema(operation_id="me_favourite_products_list", parameters=PAGING, responses=KEPT_PAGE)
 @api_view(["GET"])
 @permission_classes([IsAuthenticated])
 def favourite_list(request: Request) -> Response:
@@ -93,9 +97,7 @@ def favourite_detail(request: Request, product: str) -> Response:
     return Response(status=204)
 
 
-@extend_schema(
-    methods=["GET"], operation_id="me_footprints_list", parameters=PAGING, responses=paged(KeptProductOutput)
-)
+@extend_schema(methods=["GET"], operation_id="me_footprints_list", parameters=PAGING, responses=KEPT_PAGE)
 @extend_schema(
     methods=["DELETE"], operation_id="me_footprints_clear", responses={204: OpenApiResponse(description="Forgotten.")}
 )
