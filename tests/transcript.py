@@ -19,6 +19,7 @@ _SHOWN = ("Authorization", "Idempotency-Key", "X-Visitor-Key", "X-Share-Touch")
 _SECRETS = {
     "access": "6mYdT…",
     "refresh": "pQ81x…",
+    "key": "12:nU1ewD…",
     "share_touch": "eyJ2Ijoi…",
     "next": "http://testserver/api/v1/products/?cursor=gAAAAA…",
     "previous": "http://testserver/api/v1/products/?cursor=gAAAAA…",

@@ -27,6 +27,7 @@ from shop.suppliers import actions as suppliers
 from shop.suppliers.models import Supplier
 from tests import world
 from tests.orders import trade
+from tests.shop.coupons import coupon
 
 CANARIES = {"yunling": "CanaryAzure", "yangshan": "CanaryBronze"}
 PANELS: dict[str, OwnRows] = {
@@ -64,6 +65,7 @@ def furnish(supplier: Supplier) -> User:
     for place, sku in enumerate(goods.skus.all()):
         type(sku).objects.filter(pk=sku.pk).update(code=f"{canary}-sku-{place}")
     type(world.freight(supplier)).objects.filter(supplier=supplier).update(name=f"{canary} express")
+    coupon(supplier.code.upper(), name=f"{canary} coupon", supplier=supplier, platform_bp=0, supplier_bp=10_000)
     for place in range(3):
         buyer = world.customer(f"{canary} buyer {place}")
         order = world.place(buyer, [(goods, 1)], note=f"{canary} note")
