@@ -333,8 +333,7 @@ def test(words: list[str]) -> int:
     prepare.chromium()
     compile_texts()
     env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test")
-    # Fault tests share one installation, so they stay with one of the two.
-    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "2", "--dist", "loadgroup", *words], env)
+    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "2", *words], env)
 
 
 def faults(words: list[str]) -> int:

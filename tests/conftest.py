@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.utils import translation
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.gateways_fixtures"]
 pytest.register_assert_rewrite("tests.properties.stage", "tests.properties.trade_machine")
@@ -30,6 +31,18 @@ def pytest_collection_finish() -> None:
 def pytest_report_header() -> str:
     """Say with which seed the trade machine runs; setting it replays the run."""
     return f"trade machine: LINJIA_PROOF_SEED={os.environ['LINJIA_PROOF_SEED']}"
+
+
+class InstallationsApart(LoadScopeScheduling):
+    """Gives each test to whichever process is free, but the fault tests to one: they share an installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "faults" if nodeid.startswith("tests/faults/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InstallationsApart:
+    """Say who gets which test. (Groups by mark have no effect with pytest 9.)"""
+    return InstallationsApart(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,8 @@ from tests.faults.stack import Stack
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """All fault tests are marked, and stay in one process: they share one installation.
-
-    As soon as an item is known: xdist reads the groups before a later hook could add one.
-    """
+    """All fault tests are marked; ``tests.conftest`` keeps them in one process, for they share one installation."""
     item.add_marker(pytest.mark.faults)
-    item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 def pytest_report_header() -> str:
