@@ -5,7 +5,7 @@ follow the id; parts and lines come along in a fixed number of statements.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from distributors.stores.models import Store
@@ -24,6 +24,14 @@ RECORD_MIN, RECORD_MAX = 10, 500
 def orders_of(user: User) -> QuerySet[Order]:
     """Return a customer's orders, newest first. Prefetch what the page shows with ``with_parts``."""
     return Order.objects.filter(user=user).order_by("-pk")
+
+
+def orders_about(orders: QuerySet[Order], words: str) -> QuerySet[Order]:
+    """Return those of a person's orders whose number is ``words``, or that have goods named so; all for no words."""
+    if not words:
+        return orders
+    named = OrderLine.objects.filter(order=OuterRef("pk"), title__icontains=words)
+    return orders.filter(Q(number__iexact=words) | Q(Exists(named)))
 
 
 def with_parts(orders: QuerySet[Order]) -> QuerySet[Order]:

@@ -92,6 +92,15 @@
     if (!event.detail.elt.hasAttribute("data-quiet")) toast(document.getElementById("toasts").dataset.failed);
   });
 
+  // --- a receipt on paper ----------------------------------------------------------------------------------------------
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const button of document.querySelectorAll("[data-print]")) {
+      button.classList.replace("hidden", "inline-flex");
+      button.addEventListener("click", () => window.print());
+    }
+  });
+
   // --- search: what the typed words may become ------------------------------------------------------------------------
 
   const optionsOf = (form) => [...form.querySelectorAll("[role=option]")];

@@ -13,14 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from orders.checkout.again import buy_again
+from orders.checkout.cart import CartOwner
 from orders.flow import delivery, reversal
 from orders.lifecycle import queries as lifecycle
 from orders.lifecycle.models import Order, SupplierOrder
 from orders.lifecycle.states import OrderState, SupplierOrderState
+from orders.payments.queries import applied_payment
 from orders.reviews.queries import waiting_lines
 from orders.web.order_page import order_card, order_page
 from shop.base.errors import DomainError, NotFound
 from shop.coupons.queries import uses_of
+from shop.interests.rules import clean_words
 from shop.web.access import CustomerRequest, customer_only, is_part, tell_refusal
 from shop.web.product_page import more_url
 from shop.web.shelf import stretch
@@ -72,16 +76,46 @@ def my_orders(request: CustomerRequest) -> HttpResponse:
     """The customer's orders, newest first, by state."""
     tab = request.GET.get("state", "")
     tab = tab if tab in TABS else ""
-    rows = lifecycle.with_parts(_in_tab(lifecycle.orders_of(request.user), tab))
+    words = clean_words(request.GET.get("q", ""))
+    asked = lifecycle.orders_about(lifecycle.orders_of(request.user), words)
+    rows = lifecycle.with_parts(_in_tab(asked, tab))
     found, position = stretch(rows, request.GET.get("after", ""), ORDERS_PER_PAGE)
     context = {
         "section": "orders",
         "orders": [order_card(order) for order in found],
         "more_url": more_url(request, position),
+        "words": words,
         "tabs": [Tab(code, str(label), code == tab) for code, label in TABS.items()],
     }
     part = is_part(request)
     return render(request, "storefront/parts/orders.html" if part else "storefront/orders.html", context)
+
+
+@require_POST
+@customer_only
+def again(request: CustomerRequest, number: str) -> HttpResponse:
+    """Put what was bought into the cart again; say what is no longer to be had."""
+    order = lifecycle.order_of(request.user, number)
+    lines = order.lines.select_related("sku", "store").order_by("line")
+    done = buy_again(owner=CartOwner(user=request.user), lines=lines, now=timezone.now())
+    for one in done.missing:
+        messages.warning(request, _("Not in your cart: %(title)s. %(why)s") % {"title": one.title, "why": one.why})
+    if not done.put_in:
+        return redirect("my-order", number)
+    messages.success(request, _("It is in your cart, at today’s prices."))
+    return redirect("cart")
+
+
+@require_safe
+@customer_only
+def receipt(request: CustomerRequest, number: str) -> HttpResponse:
+    """What was paid for what, to print or keep. Raises ``NotFound`` while nothing is paid."""
+    order = lifecycle.order_of(request.user, number)
+    if order.paid_at is None:
+        raise NotFound(_("There is a receipt once the order is paid."))
+    parts = order.supplier_orders.select_related("supplier").prefetch_related("lines").order_by("pk")
+    context = {"section": "orders", "order": order, "parts": parts, "payment": applied_payment(order)}
+    return render(request, "storefront/receipt.html", context)
 
 
 @require_safe
