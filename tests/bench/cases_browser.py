@@ -88,6 +88,7 @@ def _visit(browser: Browser, url: str) -> tuple[float, float, float]:
         page.add_init_script(WATCH)
         page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         page.goto(url, wait_until="networkidle")
+        page.wait_for_function("window.measured.largest > 0")
         found = page.evaluate("window.measured")
         # Static files go out packed in production only, by the same levels; so all are weighed packed.
         texts = [answer.body() for answer in answers if answer.request.resource_type in WEIGHED]
