@@ -52,11 +52,14 @@ def test_not_ready_with_a_wrong_clock(client: Client, days: int) -> None:
     assert answer.json()["clock"].startswith(f"off by {days * 24 * 3600}"[:10])
 
 
-def test_not_ready_without_redis(client: Client, settings) -> None:
+def test_without_redis_it_says_so_and_serves(client: Client, settings) -> None:
+    assert "linjia_redis_up 1.0" in client.get("/metrics").content.decode()
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "unix:///nowhere/valkey.sock"}}
     assert caches.settings["default"]["LOCATION"] == "unix:///nowhere/valkey.sock"
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["redis"]) == (503, "down")
+    told = answer.json()
+    assert (answer.status_code, told["ready"], told["redis"], told["migrations"]) == (200, True, "down", "ok")
+    assert "linjia_redis_up 0.0" in client.get("/metrics").content.decode()
 
 
 def test_late_work_is_told_but_pages_go_on(client: Client) -> None:
@@ -89,10 +92,16 @@ def test_parked_work_is_counted(client: Client) -> None:
 
 
 def test_it_counts_requests_by_route_not_by_path(client: Client) -> None:
+    def counted() -> float:
+        # This process may have been asked for other products before.
+        route = re.escape('linjia_request_seconds_count{method="GET",route="p/<slug:number>/",status="404"} ')
+        found = re.search(rf"^{route}(.+)$", client.get("/metrics").content.decode(), re.MULTILINE)
+        return float(found.group(1)) if found else 0.0
+
+    before = counted()
     client.get("/p/no-such-product/")
-    text = client.get("/metrics").content.decode()
-    assert 'linjia_request_seconds_count{method="GET",route="p/<slug:number>/",status="404"} 1.0' in text
-    assert "no-such-product" not in text
+    assert counted() == before + 1
+    assert "no-such-product" not in client.get("/metrics").content.decode()
 
 
 def test_every_answer_carries_the_requests_id(client: Client) -> None:
