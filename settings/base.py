@@ -372,7 +372,8 @@ LINJIA_SANDBOX_HOME = ""
 # WeChat: what the merchant platform and the mini-program platform gave us. Keys are paths of PEM files.
 LINJIA_WECHAT_APP_ID = env_str("LINJIA_WECHAT_APP_ID", "")
 LINJIA_WECHAT_APP_SECRET = env_str("LINJIA_WECHAT_APP_SECRET", "")
-# Signing in with WeChat in a browser: the official account (inside WeChat) and the website app (on a desktop).
+# In a browser: the official account (signing in and paying inside WeChat; bound to the same merchant as the
+# mini-program) and the website app (signing in on a desktop).
 LINJIA_WECHAT_ACCOUNT_APP_ID = env_str("LINJIA_WECHAT_ACCOUNT_APP_ID", "")
 LINJIA_WECHAT_ACCOUNT_APP_SECRET = env_str("LINJIA_WECHAT_ACCOUNT_APP_SECRET", "")
 LINJIA_WECHAT_SITE_APP_ID = env_str("LINJIA_WECHAT_SITE_APP_ID", "")

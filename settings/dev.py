@@ -46,6 +46,7 @@ LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:8010")
 LINJIA_SANDBOX_HOME = env_str("LINJIA_SANDBOX_HOME", str(embedded.home() / "sandbox"))
 # The sandbox's own app, the same everywhere; openids of made-up people belong to it.
 LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
+LINJIA_WECHAT_ACCOUNT_APP_ID = "wx0000linjiasandboxaccount"
 LINJIA_SERVE_MEDIA = True
 
 if os.geteuid() == 0:

@@ -69,5 +69,6 @@ LINJIA_SANDBOX_URL = env_str("LINJIA_SANDBOX_URL", "http://127.0.0.1:1")
 # Keys for tests that name the gateway without talking to it; the fixture `sandbox` has a home of its own.
 LINJIA_SANDBOX_HOME = str(embedded.home() / f"sandbox-{_worker}")
 LINJIA_WECHAT_APP_ID = "wx0000linjiasandbox"
+LINJIA_WECHAT_ACCOUNT_APP_ID = "wx0000linjiasandboxaccount"
 LINJIA_PUBLIC_URL = "http://testserver"
 WHITENOISE_AUTOREFRESH = True

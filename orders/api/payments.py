@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -24,9 +25,19 @@ from shop.api.throttles import limited
 from shop.base.errors import NotFound
 
 
+class PayApp(TextChoices):
+    MINI_PROGRAM = "mini_program", _("mini-program")
+    OFFICIAL_ACCOUNT = "official_account", _("official account")
+
+
 class PayInput(serializers.Serializer[None]):
     kind = serializers.ChoiceField(
         choices=KINDS, default="jsapi", help_text="jsapi: inside WeChat; native: a QR code; h5: a page."
+    )
+    app = serializers.ChoiceField(
+        choices=PayApp.choices,
+        default=PayApp.MINI_PROGRAM,
+        help_text="For jsapi: where the person pays. A page in WeChat's browser pays by the official account.",
     )
 
 
@@ -68,9 +79,12 @@ def order_payments(request: Request, number: str) -> Response:
     form.is_valid(raise_exception=True)
     kind = form.validated_data["kind"]
 
+    is_account = form.validated_data["app"] == PayApp.OFFICIAL_ACCOUNT
+    app_id = settings.LINJIA_WECHAT_ACCOUNT_APP_ID if is_account else settings.LINJIA_WECHAT_APP_ID
+
     def act() -> tuple[int, Any]:
-        openid = openid_of(caller(request), settings.LINJIA_WECHAT_APP_ID) if kind == "jsapi" else None
-        payment = start_payment(order=order, kind=kind, payer_openid=openid, now=timezone.now())
+        openid = openid_of(caller(request), app_id) if kind == "jsapi" else None
+        payment = start_payment(order=order, kind=kind, payer_openid=openid, now=timezone.now(), app_id=app_id)
         return 201, PaymentOutput(payment).data
 
     return answer_once_outside(request, act)

@@ -151,6 +151,7 @@ def _said(notice: Notice) -> GatewayPayment:
         transaction_id=notice.transaction_id,
         payer_openid=str(notice.raw.get("payer", {}).get("openid", "")),
         paid_at=notice.created_at,
+        app_id=notice.app_id,
     )
 
 
@@ -190,12 +191,16 @@ def _take_in(gateway_name: str, state: GatewayPayment, *, now: datetime) -> str:
 def _fault(state: GatewayPayment, payment: Payment | None) -> str:
     """Compare with our own records; return the mismatch, or an empty text.
 
-    Whom a notice is for (merchant, app) was compared when it was proven.
+    Whom a notice is for (the merchant, one of its apps) was compared when it was proven; which app, here.
     """
     claim = Claim(number=state.number, amount_fen=state.amount_fen)
     fault = mismatch(claim, Expected(payment.number, payment.amount_fen) if payment else None)
-    if fault or payment is None or not state.transaction_id:
+    if fault or payment is None:
         return fault
+    if payment.app_id and state.app_id and state.app_id != payment.app_id:
+        return f"{MISMATCH}:app_id"
+    if not state.transaction_id:
+        return ""
     known = Payment.objects.filter(gateway=payment.gateway, transaction_id=state.transaction_id).first()
     if known is None or known.pk == payment.pk:
         return ""
@@ -208,6 +213,7 @@ def _second_time(payment: Payment, *, now: datetime) -> Payment:
         gateway=payment.gateway,
         gateway_number=payment.number,
         kind=payment.kind,
+        app_id=payment.app_id,
         amount_fen=payment.amount_fen,
         payer_openid=payment.payer_openid,
         started_at=now,

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.conf import settings
+
 from orders.lifecycle.models import SupplierOrder
 from orders.lifecycle.states import SupplierOrderState
 from orders.payments.queries import applied_payment
@@ -18,11 +20,13 @@ _DESCRIPTION_MAX = 60
 def upload_shipping(*, number: str, now: datetime) -> bool:
     """Tell WeChat every parcel of the order that a parcel belongs to; true when it was told.
 
-    Only payments made inside WeChat are asked about. Raises ``GatewayUnknown`` to be tried again.
+    Only payments made in the mini-program are asked about: the official account has no such duty, and other openids. Raises ``GatewayUnknown`` to be tried again.
     """
     shipment = Shipment.objects.select_related("order").filter(number=number).first()
     payment = applied_payment(shipment.order) if shipment else None
     if shipment is None or payment is None or payment.kind != "jsapi":
+        return False
+    if payment.app_id not in ("", settings.LINJIA_WECHAT_APP_ID):
         return False
     sent = Shipment.objects.filter(order=shipment.order).prefetch_related("lines__order_line")
     parcels = [_parcel(one) for one in sent.order_by("pk")[:PARCELS_MAX]]

@@ -55,10 +55,11 @@ class NoticeMismatch(Invalid):
     code = "notice_mismatch"
 
 
-def start_payment(*, order: Order, kind: str, payer_openid: str | None, now: datetime) -> Payment:
+def start_payment(*, order: Order, kind: str, payer_openid: str | None, now: datetime, app_id: str = "") -> Payment:
     """Return a payment of the order that the customer can go on with.
 
-    An open payment of the same kind and payer is used again. The intent and its number are committed
+    ``payer_openid`` is her name in the app ``app_id`` (empty: the mini-program). An open payment of the same kind and
+    payer is used again. The intent and its number are committed
     before the channel is asked, and asking again uses the same number, so a lost answer costs nothing.
 
     Raises ``Invalid`` for an unknown kind or a missing openid, :class:`NotPayable`,
@@ -71,8 +72,8 @@ def start_payment(*, order: Order, kind: str, payer_openid: str | None, now: dat
             _("Paying inside WeChat needs your WeChat identity. Sign in with WeChat first."),
             field="payer_openid",
         )
-    openid = payer_openid or ""
-    payment = _intend(order=order, kind=kind, payer_openid=openid if kind == "jsapi" else "", now=now)
+    payer = (app_id or settings.LINJIA_WECHAT_APP_ID, payer_openid or "") if kind == "jsapi" else ("", "")
+    payment = _intend(order=order, kind=kind, payer=payer, now=now)
     if payment.prepay_id or payment.code_url:
         return payment
     try:
@@ -92,7 +93,7 @@ def start_payment(*, order: Order, kind: str, payer_openid: str | None, now: dat
 
 
 @retry_on_contention()
-def _intend(*, order: Order, kind: str, payer_openid: str, now: datetime) -> Payment:
+def _intend(*, order: Order, kind: str, payer: tuple[str, str], now: datetime) -> Payment:
     # Durable: the number must be committed before the channel hears it.
     with transaction.atomic(durable=True):
         (locked,) = lock_rows(Order.objects.filter(pk=order.pk))
@@ -107,7 +108,8 @@ def _intend(*, order: Order, kind: str, payer_openid: str, now: datetime) -> Pay
             "order": locked,
             "gateway": settings.LINJIA_GATEWAY,
             "kind": kind,
-            "payer_openid": payer_openid,
+            "app_id": payer[0],
+            "payer_openid": payer[1],
         }
         payment = Payment.objects.filter(**facts, state=PaymentState.STARTED).first()
         if payment is None:
@@ -131,6 +133,7 @@ def _collection(payment: Payment) -> Collection:
         expires_at=order.expires_at,
         payer_openid=payment.payer_openid or None,
         kind=payment.kind,  # type: ignore[arg-type]
+        app_id=payment.app_id,
         reference=order.number,
     )
 

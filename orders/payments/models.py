@@ -38,6 +38,8 @@ class Payment(models.Model):
     # Set when the gateway took money twice under one number: that number; this row is the second time.
     gateway_number = models.CharField(_("number at the gateway"), max_length=32, blank=True)
     transaction_id = models.CharField(_("gateway's transaction"), max_length=64, blank=True)
+    # The app the payer is known by inside WeChat (mini-program or official account); empty for the other kinds.
+    app_id = models.CharField(max_length=32, blank=True)
     payer_openid = models.CharField(max_length=64, blank=True)
     # Kept under the order's lock: what all refunds of this payment ask for, and how many there are.
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
@@ -68,7 +70,7 @@ class Payment(models.Model):
             ),
             models.UniqueConstraint(fields=["order"], condition=Q(is_applied=True), name="payment_applied_once"),
             models.UniqueConstraint(
-                fields=["order", "gateway", "kind", "payer_openid"],
+                fields=["order", "gateway", "kind", "app_id", "payer_openid"],
                 condition=Q(state="started"),
                 name="payment_one_open",
             ),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order
 from orders.payments.models import BookDifference, GatewayNotice, Payment, Reconciliation, Refund
-from orders.payments.states import RefundState
+from orders.payments.states import PaymentState, RefundState
 from shop.accounts.models import User
 from shop.base.errors import NotFound
 
@@ -27,6 +27,12 @@ def payment_of(user: User, number: str) -> Payment:
     if payment is None:
         raise NotFound(_("There is no such payment."), field="number")
     return payment
+
+
+def open_payment(order: Order, *, kind: str, payer_openid: str = "") -> Payment | None:
+    """Return the newest attempt of a kind (and payer) that the customer can go on with."""
+    rows = Payment.objects.filter(order=order, state=PaymentState.STARTED, kind=kind, payer_openid=payer_openid)
+    return rows.exclude(code_url="", prepay_id="").order_by("-pk").first()
 
 
 def applied_payment(order: Order) -> Payment | None:

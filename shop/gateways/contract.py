@@ -63,7 +63,8 @@ class Collection:
     ``number`` is ours (6 to 32 letters, digits, ``_``, ``-``); ``expires_at`` is aware; ``payer_openid`` is needed
     for ``jsapi`` (payment inside WeChat), ``native`` gives a code to scan, ``h5`` a page for a phone's browser, which
     wants the payer's address in ``payer_ip``. ``reference`` is a word of ours (at most 128 bytes) that the gateway keeps
-    with the payment and gives back, so that a payment we lost still says what it was for.
+    with the payment and gives back, so that a payment we lost still says what it was for. ``app_id`` is the app the
+    openid belongs to, one of those bound to our merchant; empty: the rail's first.
     """
 
     number: str
@@ -74,6 +75,7 @@ class Collection:
     kind: CollectionKind = "jsapi"
     payer_ip: str = ""
     reference: str = ""
+    app_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ class CollectResult:
 
 @dataclass(frozen=True)
 class PaymentState:
-    """What the gateway knows about a payment. ``refunded`` means: paid, and at least one refund was asked for."""
+    """What the gateway knows about a payment. ``refunded`` means: paid, and at least one refund was asked for.
+
+    ``app_id`` is the app it was asked through, empty where the gateway does not name it.
+    """
 
     number: str
     state: PaymentStateName
@@ -100,6 +105,7 @@ class PaymentState:
     payer_openid: str = ""
     paid_at: datetime | None = None
     reference: str = ""
+    app_id: str = ""
 
 
 @dataclass(frozen=True)

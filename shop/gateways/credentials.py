@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from shop.gateways.sandbox.keys import MARK, ensure_keys
+from shop.gateways.sandbox.keys import MARK, account_app_id, ensure_keys
 
 _NEEDED = (
     "LINJIA_WECHAT_APP_ID",
@@ -42,6 +42,13 @@ class Credentials:
     api_v3_key: str = field(repr=False)
     private_key: str = field(repr=False)
     is_sandbox: bool = False
+    # The official account, bound to the same merchant: people who pay in WeChat's browser are known by its openids.
+    account_app_id: str = ""
+
+    @property
+    def app_ids(self) -> tuple[str, ...]:
+        """The apps a payment may be asked through, the mini-program's first."""
+        return (self.app_id, self.account_app_id) if self.account_app_id else (self.app_id,)
 
 
 def credentials_from_settings() -> Credentials:
@@ -65,7 +72,7 @@ def refuse_sandbox(found: Credentials) -> None:
     """Raise ``ImproperlyConfigured`` when anything in the credentials belongs to the sandbox."""
     if found.is_sandbox:
         raise ImproperlyConfigured("LINJIA_SANDBOX is on: production takes no made-up money.")
-    for name in ("app_id", "merchant_id", "cert_serial", "platform_key_id"):
+    for name in ("app_id", "account_app_id", "merchant_id", "cert_serial", "platform_key_id"):
         if MARK.lower() in getattr(found, name).lower():
             raise ImproperlyConfigured(f"{name} is the sandbox's. Set the one WeChat gave you.")
     for name in ("pay_base_url", "open_base_url", "notify_base_url"):
@@ -105,6 +112,7 @@ def _of_sandbox() -> Credentials:
         api_v3_key=keys.api_v3_key,
         private_key=_read(keys.private_key_path),
         is_sandbox=True,
+        account_app_id=account_app_id(keys.app_id),
     )
 
 
@@ -126,6 +134,7 @@ def _of_wechat() -> Credentials:
         app_secret=settings.LINJIA_WECHAT_APP_SECRET,
         api_v3_key=settings.LINJIA_WECHAT_API_V3_KEY,
         private_key=_read(settings.LINJIA_WECHAT_PRIVATE_KEY_PATH),
+        account_app_id=settings.LINJIA_WECHAT_ACCOUNT_APP_ID,
     )
 
 

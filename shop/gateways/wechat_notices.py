@@ -105,8 +105,8 @@ class NoticeReader:
     def _check_addressee(self, notice: Notice) -> None:
         if notice.merchant_id != self._credentials.merchant_id:
             raise NoticeRejected("for another merchant")
-        # Refunds and transfers do not name the app; where it is named it must be ours.
-        if notice.app_id != self._credentials.app_id and (notice.app_id or notice.kind == "payment"):
+        # Refunds and transfers do not name the app; where it is named it must be one of ours.
+        if notice.app_id not in self._credentials.app_ids and (notice.app_id or notice.kind == "payment"):
             raise NoticeRejected("for another app")
 
 

@@ -108,6 +108,9 @@ class WechatPay:
         _check_amount(collection.amount_fen, at_least=1)
         if collection.kind == "jsapi" and not collection.payer_openid:
             _refuse("the payer's openid is missing")
+        app_id = collection.app_id or self._credentials.app_id
+        if app_id not in self._credentials.app_ids:
+            _refuse(f"the app {app_id!r} is not bound to our merchant")
         asked: dict[str, Any] = {
             "description": collection.description[:_DESCRIPTION_MAX] or collection.number,
             "out_trade_no": collection.number,
@@ -116,6 +119,7 @@ class WechatPay:
             "notify_url": self._notify_url("payment"),
             "attach": collection.reference or None,
             "pay_type": _KINDS[collection.kind],
+            "appid": app_id,
         }
         if collection.kind == "jsapi":
             asked["payer"] = {"openid": collection.payer_openid}
@@ -128,13 +132,13 @@ class WechatPay:
         with Understanding():
             if collection.kind == "jsapi":
                 prepay_id = text(told["prepay_id"])
-                return CollectResult(prepay_id, self._client_params(prepay_id), "")
+                return CollectResult(prepay_id, self._client_params(app_id, prepay_id), "")
             return CollectResult("", {}, text(told["code_url" if collection.kind == "native" else "h5_url"]))
 
-    def _client_params(self, prepay_id: str) -> dict[str, str]:
-        """The arguments of ``wx.requestPayment``. Four lines are signed; the kind of signature is not one of them."""
+    def _client_params(self, app_id: str, prepay_id: str) -> dict[str, str]:
+        """The arguments of ``wx.requestPayment`` and of WeChat's own browser. Four lines are signed; the kind of signature is not one of them."""
         lines = [
-            self._credentials.app_id,
+            app_id,
             str(int(time.time())),
             secrets.token_hex(16),
             f"prepay_id={prepay_id}",

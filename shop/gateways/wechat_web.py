@@ -42,7 +42,7 @@ def web_app(*, is_inside: bool) -> WebApp | None:
     """Return the app for WeChat's own browser (``is_inside``) or for any other; None when there is none."""
     if settings.LINJIA_SANDBOX:
         found = credentials_from_settings()
-        app_id = found.app_id if is_inside else site_app_id(found.app_id)
+        app_id = found.account_app_id if is_inside else site_app_id(found.app_id)
         return _app(app_id, found.app_secret, found.open_base_url, is_inside=is_inside)
     if is_inside:
         app_id, secret = settings.LINJIA_WECHAT_ACCOUNT_APP_ID, settings.LINJIA_WECHAT_ACCOUNT_APP_SECRET

@@ -95,6 +95,7 @@ def payment_state(told: Mapping[str, Any]) -> PaymentState:
         payer_openid=(told.get("payer") or {}).get("openid") or "",
         paid_at=moment(told.get("success_time")),
         reference=told.get("attach") or "",
+        app_id=told.get("appid") or "",
     )
 
 

@@ -125,14 +125,14 @@ def test_long_description_is_cut(sandbox: SandboxControl, gateway: Gateway) -> N
 # Asking about payments
 
 
-def test_query_follows_the_payment(sandbox: SandboxControl, gateway: Gateway) -> None:
-    number, mei = "PAY000001", sandbox.openid_of("mei")
+def test_query_follows_the_payment(sandbox: SandboxControl, gateway: Gateway, settings) -> None:
+    number, mei, app = "PAY000001", sandbox.openid_of("mei"), settings.LINJIA_WECHAT_APP_ID
     assert gateway.query_payment(number) == PaymentState(number, "not_found")
     gateway.collect(collection(sandbox))
-    assert gateway.query_payment(number) == PaymentState(number, "unpaid", 12_345, payer_openid=mei)
+    assert gateway.query_payment(number) == PaymentState(number, "unpaid", 12_345, payer_openid=mei, app_id=app)
     transaction_id = sandbox.pay(number)["transaction_id"]
     answer = gateway.query_payment(number)
-    assert answer == PaymentState(number, "paid", 12_345, transaction_id, mei, answer.paid_at)
+    assert answer == PaymentState(number, "paid", 12_345, transaction_id, mei, answer.paid_at, app_id=app)
     assert answer.paid_at is not None and abs(answer.paid_at.timestamp() - datetime.now(UTC).timestamp()) < 60
     refund(gateway)
     assert gateway.query_payment(number).state == "refunded"

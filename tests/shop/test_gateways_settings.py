@@ -22,6 +22,7 @@ def real(sandbox: SandboxControl, settings: Any, tmp_path: Path) -> Any:
     settings.LINJIA_SANDBOX = False
     settings.LINJIA_GATEWAY = "wechat"
     settings.LINJIA_WECHAT_APP_ID = "wx0123456789abcdef"
+    settings.LINJIA_WECHAT_ACCOUNT_APP_ID = "wxfedcba9876543210"
     settings.LINJIA_WECHAT_APP_SECRET = "0123456789abcdef0123456789abcdef"
     settings.LINJIA_WECHAT_MERCHANT_ID = "1900012345"
     settings.LINJIA_WECHAT_API_V3_KEY = "a" * 32
@@ -132,6 +133,7 @@ def test_production_is_also_said_by_the_environment(
     [
         {"is_sandbox": True},
         {"app_id": "wx0000linjiasandbox"},
+        {"account_app_id": "wx0000linjiasandboxaccount"},
         {"cert_serial": "SANDBOX0123"},
         {"platform_key_id": "PUB_KEY_ID_SANDBOX_0123"},
         {"pay_base_url": "http://api.mch.weixin.qq.com"},

@@ -57,7 +57,7 @@ def test_a_new_person_joins_by_phone_and_comes_back_without(local: SandboxContro
     phone.post("/cart/put-in/", {"sku": tea.number, "quantity": "1"})
     way = start(phone, "/me/addresses/")
     asked = parse_qs(urlsplit(way).query)
-    assert (asked["appid"], asked["scope"]) == ([settings.LINJIA_WECHAT_APP_ID], ["snsapi_userinfo"])
+    assert (asked["appid"], asked["scope"]) == ([settings.LINJIA_WECHAT_ACCOUNT_APP_ID], ["snsapi_userinfo"])
     back = allow(way)
     assert phone.get(back).headers["Location"] == "/sign-in/wechat/phone/"
     assert who(phone) is None

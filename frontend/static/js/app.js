@@ -92,6 +92,23 @@
     if (!event.detail.elt.hasAttribute("data-quiet")) toast(document.getElementById("toasts").dataset.failed);
   });
 
+  // --- paying inside WeChat: its own browser takes the signed arguments ------------------------------------------------
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-wechat-pay]");
+    if (!button) return;
+    const { then, cancelled, failed } = button.dataset;
+    if (!window.WeixinJSBridge) {
+      toast(failed);
+      return;
+    }
+    window.WeixinJSBridge.invoke("getBrandWCPayRequest", JSON.parse(button.dataset.wechatPay), (told) => {
+      // "ok" is WeChat's word to the browser, not to us: the page behind waits for the signed notice.
+      if (told.err_msg === "get_brand_wcpay_request:ok") window.location.assign(then);
+      else toast(told.err_msg === "get_brand_wcpay_request:cancel" ? cancelled : failed);
+    });
+  });
+
   // --- a receipt on paper ----------------------------------------------------------------------------------------------
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -1,5 +1,7 @@
 """Paying: the cashier's page, and a result page that waits honestly."""
 
+import json
+from dataclasses import dataclass
 from datetime import datetime
 
 import segno
@@ -18,9 +20,12 @@ from orders.lifecycle.models import Order
 from orders.lifecycle.states import OrderState
 from orders.payments.actions import start_payment
 from orders.payments.models import Payment
+from orders.payments.queries import open_payment
 from orders.payments.states import PaymentState
+from shop.accounts.queries import openid_of
 from shop.base.errors import DomainError
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
+from shop.gateways.wechat_web import WECHAT_MARK, web_app
 from shop.web.access import CustomerRequest, customer_only, is_part
 
 # Seconds after which the page asks the gateway itself, and after which it says what it knows.
@@ -29,13 +34,26 @@ SAY_AFTER = 20
 PHONE_MARKS = ("Mobile", "Android", "iPhone", "MicroMessenger")
 
 
-def _on_phone(request: CustomerRequest) -> bool:
-    return any(mark in request.headers.get("User-Agent", "") for mark in PHONE_MARKS)
+def _has_mark(request: CustomerRequest, *marks: str) -> bool:
+    return any(mark in request.headers.get("User-Agent", "") for mark in marks)
 
 
-def _open_payment(order: Order, kind: str) -> Payment | None:
-    rows = order.payments.filter(state=PaymentState.STARTED, kind=kind).exclude(code_url="")
-    return rows.order_by("-pk").first()
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How this browser pays: inside WeChat by the official account's openid, else by a page or a code."""
+
+    kind: str
+    app_id: str = ""
+    openid: str = ""
+    needs_wechat: bool = False
+
+
+def _way(request: CustomerRequest) -> Way:
+    if _has_mark(request, WECHAT_MARK) and web_app(is_inside=True) is not None:
+        app_id = settings.LINJIA_WECHAT_ACCOUNT_APP_ID
+        openid = openid_of(request.user, app_id)
+        return Way("jsapi", app_id, openid or "", needs_wechat=openid is None)
+    return Way("h5" if _has_mark(request, *PHONE_MARKS) else "native")
 
 
 def _code_picture(text: str) -> SafeString:
@@ -47,43 +65,44 @@ def _code_picture(text: str) -> SafeString:
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_only
 def cashier(request: CustomerRequest, number: str) -> HttpResponse:
-    """Choose how to pay, then pay: a code to scan on a wide screen, WeChat itself on a phone."""
+    """Choose how to pay, then pay: a code to scan on a wide screen, WeChat itself on a phone and inside WeChat."""
     order = lifecycle.order_of(request.user, number)
     if order.state != OrderState.PLACED:
         return redirect("payment-result", number)
-    on_phone = _on_phone(request)
-    kind = "h5" if on_phone else "native"
+    way = _way(request)
     problem = ""
     if request.method == "POST":
         try:
-            start_payment(order=order, kind=kind, payer_openid=None, now=timezone.now())
+            start_payment(order=order, kind=way.kind, payer_openid=way.openid, app_id=way.app_id, now=timezone.now())
         except DomainError as error:
             problem = str(error)
         else:
             return redirect("cashier", number)
-    payment = _open_payment(order, kind)
+    payment = None if way.needs_wechat else open_payment(order, kind=way.kind, payer_openid=way.openid)
     result = reverse("payment-result", args=[number])
-    code_url = payment.code_url if payment else ""
     context = {
         "section": "orders",
         "order": order,
         "payment": payment,
         "problem": problem,
-        "on_phone": on_phone,
+        "way": way,
         "is_sandbox": settings.LINJIA_SANDBOX,
-        "qr_svg": _code_picture(code_url) if code_url and not on_phone else "",
-        "pay_url": pay_url(code_url, kind, request.build_absolute_uri(result)),
+        "qr_svg": _code_picture(payment.code_url) if payment and way.kind == "native" else "",
+        "pay_url": pay_url(payment, request.build_absolute_uri(result)) if payment else "",
+        # WeChat's own browser takes these; the practice wallet stands in for it.
+        "wechat_params": json.dumps(payment.client_params) if payment and way.kind == "jsapi" else "",
     }
     return render(request, "storefront/cashier.html", context)
 
 
-def pay_url(code_url: str, kind: str, back: str) -> str:
+def pay_url(payment: Payment, back: str) -> str:
     """Return the page where this device can pay and which leads ``back``, "" when a code must be scanned.
 
     The practice wallet opens for every kind; the real channel only has a page for ``h5``.
     """
-    if not code_url or not (settings.LINJIA_SANDBOX or kind == "h5"):
+    if not (settings.LINJIA_SANDBOX or payment.kind == "h5"):
         return ""
+    code_url = payment.code_url or f"{settings.LINJIA_SANDBOX_URL.rstrip('/')}/pay/{payment.prepay_id}"
     joint = "&" if "?" in code_url else "?"
     return f"{code_url}{joint}{urlencode({'redirect_url': back})}"
 

@@ -84,8 +84,8 @@ class Book:
     def _add_columns(self) -> None:
         """What books of earlier versions lack."""
         known = {row["name"] for row in self.rows("PRAGMA table_info(payments)")}
-        if "attach" not in known:
-            self.run("ALTER TABLE payments ADD COLUMN attach TEXT NOT NULL DEFAULT ''")
+        for name in {"attach", "app_id"} - known:
+            self.run(f"ALTER TABLE payments ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -39,6 +39,11 @@ class Keyring:
     platform_public_key_path: str
 
 
+def account_app_id(app_id: str) -> str:
+    """Return the official account, which WeChat's own browser signs in and pays with; the same secret, other openids."""
+    return f"{app_id}account"
+
+
 def site_app_id(app_id: str) -> str:
     """Return the app that the website signs in with; the sandbox knows it by the same secret."""
     return f"{app_id}site"

@@ -5,8 +5,9 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
+from shop.gateways.sandbox.keys import account_app_id
 from shop.gateways.sandbox.notices import write_notice
-from shop.gateways.sandbox.people import openid_of
+from shop.gateways.sandbox.people import is_of_app, openid_of
 from shop.gateways.sandbox.wire import Call, Refusal, Reply, rfc3339
 from shop.gateways.sandbox.world import World
 
@@ -16,7 +17,7 @@ _DESCRIPTIONS = {"SUCCESS": "支付成功", "REFUND": "转入退款", "NOTPAY": 
 _DESCRIPTION_MAX = 127
 _ATTACH_BYTES_MAX = 128
 # What a repeated call must say again, word for word.
-_FIXED = ("kind", "openid", "amount_fen", "description", "notify_url", "attach")
+_FIXED = ("app_id", "kind", "openid", "amount_fen", "description", "notify_url", "attach")
 
 
 def collect(world: World, call: Call, kind: str) -> Reply:
@@ -40,7 +41,12 @@ def collect(world: World, call: Call, kind: str) -> Reply:
 
 
 def _read(world: World, data: dict[str, Any], kind: str) -> dict[str, Any]:
-    if data.get("appid") != world.keys.app_id or data.get("mchid") != world.keys.merchant_id:
+    app_id = data.get("appid")
+    # Both are bound to the merchant; the website's app is not.
+    if (
+        app_id not in (world.keys.app_id, account_app_id(world.keys.app_id))
+        or data.get("mchid") != world.keys.merchant_id
+    ):
         raise Refusal(400, "APPID_MCHID_NOT_MATCH", "app id and merchant id do not belong together")
     number, amount = data.get("out_trade_no"), data.get("amount")
     if not isinstance(number, str) or not _NUMBER.match(number):
@@ -61,10 +67,13 @@ def _read(world: World, data: dict[str, Any], kind: str) -> dict[str, Any]:
         openid = (data.get("payer") or {}).get("openid") or ""
         if not openid:
             raise Refusal(400, "PARAM_ERROR", "payer.openid is missing")
+        if not is_of_app(openid, app_id):
+            raise Refusal(400, "PARAM_ERROR", "appid and openid do not belong together")
     if kind == "h5" and not (data.get("scene_info") or {}).get("payer_client_ip"):
         raise Refusal(400, "PARAM_ERROR", "scene_info.payer_client_ip is missing")
     return {
         "out_trade_no": number,
+        "app_id": app_id,
         "kind": kind,
         "openid": openid,
         "amount_fen": total,
@@ -151,7 +160,7 @@ def describe(world: World, payment: sqlite3.Row, paid: sqlite3.Row | None) -> di
     """A payment in WeChat's words, in answers and in notices alike."""
     state = state_of(world, payment)
     told: dict[str, Any] = {
-        "appid": world.keys.app_id,
+        "appid": payment["app_id"] or world.keys.app_id,
         "mchid": world.keys.merchant_id,
         "out_trade_no": payment["out_trade_no"],
         "trade_state": state,
@@ -204,7 +213,7 @@ def pay(
             "transactions",
             transaction_id=transaction_id,
             out_trade_no=payment["out_trade_no"],
-            openid=openid or payment["openid"] or openid_of(world.keys.app_id, "passer-by"),
+            openid=openid or payment["openid"] or openid_of(payment["app_id"] or world.keys.app_id, "passer-by"),
             amount_fen=amount_fen or payment["amount_fen"],
             paid_at=world.now(),
         )

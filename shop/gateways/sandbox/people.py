@@ -8,12 +8,22 @@ import base64
 import hashlib
 
 _OPENID_LENGTH = 27
+# As in the real WeChat all openids of an app begin alike; here the beginning proves the app.
+_APP_LENGTH = 6
 
 
 def openid_of(app_id: str, name: str) -> str:
     """The openid of a made-up person in an app: the same for ever."""
-    digest = hashlib.sha256(f"{app_id}/{name}".encode()).digest()
-    return "o" + base64.urlsafe_b64encode(digest).decode()[:_OPENID_LENGTH]
+    return "o" + _word(app_id)[:_APP_LENGTH] + _word(f"{app_id}/{name}")[: _OPENID_LENGTH - _APP_LENGTH]
+
+
+def is_of_app(openid: str, app_id: str) -> bool:
+    """Whether an openid is one of this app. Words that were never an openid of ours (tests) are taken as they are."""
+    return len(openid) != 1 + _OPENID_LENGTH or openid[1 : 1 + _APP_LENGTH] == _word(app_id)[:_APP_LENGTH]
+
+
+def _word(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def unionid_of(name: str) -> str:

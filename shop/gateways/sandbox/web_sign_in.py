@@ -11,7 +11,7 @@ import time
 from html import escape
 from urllib.parse import urlencode
 
-from shop.gateways.sandbox.keys import site_app_id
+from shop.gateways.sandbox.keys import account_app_id, site_app_id
 from shop.gateways.sandbox.open_api import OpenError
 from shop.gateways.sandbox.pages import back_address, page
 from shop.gateways.sandbox.people import openid_of, unionid_of
@@ -28,7 +28,8 @@ _SCOPES = {
 def ask(world: World, call: Call) -> Reply:
     """Who are you? Posting a name agrees; posting nothing refuses."""
     query = call.query
-    own = world.keys.app_id if call.path.startswith("/connect/oauth2") else site_app_id(world.keys.app_id)
+    find = account_app_id if call.path.startswith("/connect/oauth2") else site_app_id
+    own = find(world.keys.app_id)
     back = back_address(query.get("redirect_uri", ""), world.base_url)
     if query.get("appid") != own:
         return page("10005", "<h1>appid 错误 <small>This app is not known here</small></h1>", 400)
@@ -69,7 +70,7 @@ def access_token(world: World, call: Call) -> Reply:
     """A code becomes an openid, once."""
     query = call.query
     app_id = query.get("appid", "")
-    if app_id not in (world.keys.app_id, site_app_id(world.keys.app_id)):
+    if app_id not in (account_app_id(world.keys.app_id), site_app_id(world.keys.app_id)):
         raise OpenError(40013, "invalid appid")
     if query.get("secret") != world.keys.app_secret:
         raise OpenError(40125, "invalid appsecret")
