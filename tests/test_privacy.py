@@ -123,7 +123,7 @@ def sell() -> None:
     store = world.ahe()
     sellers.with_wechat(store)
     device = Caller(store.distributor.user)
-    body = {"real_name": RECIPIENT, "identity_number": IDENTITY}
+    body = {"real_name": RECIPIENT, "identity_number": IDENTITY, "agrees": True}
     told(device.put("me/store/payout-account/", body))
 
 

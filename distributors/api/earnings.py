@@ -20,14 +20,19 @@ from distributors.payouts import actions as payouts
 from distributors.payouts.models import PayoutAccount, Withdrawal
 from distributors.payouts.queries import payout_account_of, withdrawal_of, withdrawals_of
 from distributors.payouts.states import WithdrawalState
+from distributors.stores.models import Store
+from shop.accounts.models import User
 from shop.accounts.rules import mask_name
 from shop.api.asked import choice
+from shop.api.auth import caller
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
-from shop.base.errors import NotFound
+from shop.base.errors import Invalid, NotFound
 from shop.ledger import chart
 from shop.ledger.queries import balances_fen, statement
+from shop.personal.actions import agree
+from shop.personal.queries import has_agreed
 from shop.privacy.rules import mask_tail
 
 BOOKS = ("available", "frozen", "paying", "debt")
@@ -93,6 +98,11 @@ class PayoutAccountInput(serializers.Serializer[None]):
         default="",
         allow_blank=True,
         help_text="Of your identity card, for tax reports; left out, what is known stays.",
+    )
+    agrees = serializers.BooleanField(
+        default=False,
+        help_text="That name and number are kept, encrypted, to pay me and for the tax office. Needed until it was "
+        "said once, and again after it was taken back.",
     )
 
 
@@ -218,12 +228,22 @@ def payout_account(request: Request) -> Response:
     if request.method == "PUT":
         form = PayoutAccountInput(data=request.data)
         form.is_valid(raise_exception=True)
-        row = payouts.save_payout_account(store=store, now=timezone.now(), **form.validated_data)
+        row = _save_payout_account(store, caller(request), dict(form.validated_data))
         return Response(PayoutAccountOutput(row).data)
     found = payout_account_of(store)
     if found is None:
         raise NotFound(_("You have not said yet where you are paid."))
     return Response(PayoutAccountOutput(found).data)
+
+
+def _save_payout_account(store: Store, user: User, facts: dict[str, Any]) -> PayoutAccount:
+    """Sensitive data need a consent of their own, here as on the page."""
+    agrees, now = facts.pop("agrees"), timezone.now()
+    if not agrees and not has_agreed(user, "identity"):
+        raise Invalid(_("Without this we may not keep your name, and cannot pay you."), field="agrees")
+    row = payouts.save_payout_account(store=store, now=now, **facts)
+    agree(user=user, purpose="identity", now=now)
+    return row
 
 
 @extend_schema(request=None, responses=WithdrawalOutput)

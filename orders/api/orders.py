@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api.cart import VISITOR
-from orders.api.placing import PlaceInput, place
+from orders.api.placing import PlaceInput, coupon_facts, place
 from orders.flow.delivery import confirm_receipt
 from orders.flow.reversal import cancel_order
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
@@ -30,6 +30,7 @@ from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
 from shop.base.errors import NotFound
+from shop.coupons.queries import parts_of
 from shop.work.sweep import database_now
 
 
@@ -155,12 +156,28 @@ class RefundOutput(serializers.Serializer[Any]):
     succeeded_at = serializers.DateTimeField(allow_null=True)
 
 
+class CouponLineOutput(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    discount_fen = serializers.IntegerField()
+
+
+class OrderCouponOutput(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    supplier = serializers.CharField(help_text="Whose coupon it is, empty for the platform's.")
+    discount_fen = serializers.IntegerField()
+    is_returned = serializers.BooleanField(help_text="Given back with the order.")
+    lines = CouponLineOutput(many=True, help_text="What it took off each line; they sum to its discount.")
+
+
 class OrderDetailOutput(OrderOutput):
+    coupon_fen = serializers.IntegerField(help_text="Of the discount: what coupons took off.")
+    coupons = OrderCouponOutput(many=True)
     parcels = ParcelOutput(many=True)
     refunds = RefundOutput(many=True, source="refunds_shown")
 
     class Meta(OrderOutput.Meta):
-        fields = (*OrderOutput.Meta.fields, "parcels", "refunds")  # type: ignore[assignment]
+        fields = (*OrderOutput.Meta.fields, "coupon_fen", "coupons", "parcels", "refunds")  # type: ignore[assignment]
 
 
 @extend_schema(
@@ -244,6 +261,9 @@ def _detail(request: Request, order: Order) -> dict[str, Any]:
         }
         for parcel in shipments_of(row)
     ]
+    coupons = parts_of(row.number) if row.discount_fen else []
+    row.coupons = [coupon_facts(one) for one in coupons]  # type: ignore[attr-defined]
+    row.coupon_fen = sum(one.discount_fen for one in coupons)  # type: ignore[attr-defined]
     row.refunds_shown = list(refunds_of(row))  # type: ignore[attr-defined]
     # Plain JSON values: an idempotent answer is stored as it is.
     facts: dict[str, Any] = json.loads(JSONRenderer().render(OrderDetailOutput(row, context={"request": request}).data))

@@ -18,6 +18,7 @@ from orders.lifecycle.states import OrderState, SupplierOrderState
 from shop.api.auth import caller
 from shop.api.catalogue import small_image
 from shop.api.idempotency import once_of, respond
+from shop.coupons.queries import CouponPart
 from shop.work.idempotency import answered
 
 
@@ -92,9 +93,39 @@ def placed_facts(request: Request, placed: Placed) -> dict[str, Any]:
         "cancel_reason": "",
         "completed_at": None,
         "supplier_orders": [_part(request, number, group, first) for number, group, first in parts],
+        "coupon_fen": placed.quote.coupons.discount_fen,
+        "coupons": [coupon_facts(one) for one in _coupons(placed)],
         "parcels": [],
         "refunds": [],
     }
+
+
+def coupon_facts(part: CouponPart) -> dict[str, Any]:
+    """Return what one coupon took off an order as ``OrderCouponOutput`` shows it."""
+    return {
+        "code": part.code,
+        "name": part.name,
+        "supplier": part.supplier_code,
+        "discount_fen": part.discount_fen,
+        "is_returned": part.is_returned,
+        "lines": [{"line": line, "discount_fen": fen} for line, fen in part.lines],
+    }
+
+
+def _coupons(placed: Placed) -> list[CouponPart]:
+    """The coupons of an order that is being placed, by the lines as the order numbers them."""
+    place = {line.line: index for index, line in enumerate(placed.quote.lines, start=1)}
+    return [
+        CouponPart(
+            code=one.piece.coupon_code,
+            name=one.piece.name,
+            supplier_code=one.piece.supplier_code,
+            discount_fen=one.discount_fen,
+            is_returned=False,
+            lines=tuple(sorted((place[share.line], share.discount_fen) for share in one.shares)),
+        )
+        for one in sorted(placed.quote.coupons.applied, key=lambda one: (one.piece.coupon_id, one.piece.number))
+    ]
 
 
 def _first_lines(placed: Placed) -> list[int]:

@@ -74,6 +74,8 @@ class Act:
     form: type[forms.Form] = ActForm
     offered: Callable[[Any], bool] = lambda _row: True
     explain: str | Promise | Callable[[Any], str] = ""
+    # What the form shows at first, made from the row.
+    initial: Callable[[Any], dict[str, Any]] | None = None
     is_dangerous: bool = False
     # Django permission a member of staff needs; empty: whoever may open the row may act.
     permission: str = ""
@@ -157,7 +159,7 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable w
         if not self._may(request, row, act):
             raise PermissionDenied
         back = self._change_url(row)
-        form = act.form(request.POST or None, request.FILES or None) if request.POST else act.form()
+        form = act.form(request.POST or None, request.FILES or None) if request.POST else _blank(act, row)
         if request.method == "POST" and form.is_valid():
             try:
                 facts = act.perform(request, row, form.cleaned_data)
@@ -213,6 +215,10 @@ class Acting(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable w
         meta = self.opts
         name = f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_act_{act.name}"
         return reverse(name, args=[row.pk])
+
+
+def _blank(act: Act, row: Any) -> forms.Form:
+    return act.form(initial=act.initial(row)) if act.initial is not None else act.form()
 
 
 def yuan(field: str, label: Any) -> Any:

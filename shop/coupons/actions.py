@@ -98,6 +98,23 @@ def create_coupon(*, coupon: Coupon, now: datetime) -> Coupon:
     return coupon
 
 
+def edit_coupon(*, coupon: Coupon, terms: Mapping[str, Any]) -> None:
+    """Change a draft's terms; nobody has been promised anything yet.
+
+    Raises ``Conflict`` for a coupon that is or was open, ``Invalid`` naming the first field at fault.
+    """
+    with transaction.atomic():
+        (row,) = lock_rows(Coupon.objects.filter(pk=coupon.pk))
+        if row.state != CouponState.DRAFT:
+            raise Conflict(_("Its terms are fixed: people have been promised them. Close it and make another."))
+        for name, value in terms.items():
+            setattr(row, name, value)
+        row.code = row.code.strip().upper()
+        check_terms(row)
+        row.save()
+    coupon.refresh_from_db()
+
+
 def grow_coupon(
     *,
     coupon: Coupon,
@@ -256,6 +273,7 @@ def coupon_refused(error: DatabaseError) -> CouponRefused | None:
     number, why = json.loads(cause.diag.message_detail)
     words: Mapping[str, Any] = {
         "budget_spent": _("What this coupon may give is spent. Order without it, or choose another."),
+        "not_new": _("It is for your first order, and you have just placed another one. Order without it."),
         "used": _("This coupon was used or has expired meanwhile. Choose another."),
     }
     return CouponRefused(words[why], field="coupons", extra={"coupon": number, "reason": why})

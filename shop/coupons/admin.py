@@ -36,7 +36,7 @@ class CouponAdmin(CouponDesk, ModelAdmin):
     list_select_related = ("supplier",)
     fields = ("supplier", *CouponDesk.fields)
     readonly_fields = fields
-    acts = coupon_acts(staff_actor, MAY_CHANGE)
+    acts = coupon_acts(staff_actor, MAY_CHANGE, StaffCouponForm)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

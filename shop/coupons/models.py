@@ -159,6 +159,10 @@ class CouponUse(models.Model):
     claim = models.ForeignKey(CouponClaim, models.PROTECT, related_name="uses", verbose_name=_("coupon piece"))
     coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="uses", verbose_name=_("coupon"))
     discount_fen = models.BigIntegerField(_("discount (fen)"))
+    # Whose first order this is: the database writes it with an order's first use of a coupon for new customers.
+    first_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
     at = models.DateTimeField(_("at"))
     returned_at = models.DateTimeField(_("given back at"), null=True, blank=True)
 
@@ -168,6 +172,12 @@ class CouponUse(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["claim"], condition=Q(returned_at=None), name="coupons_piece_used_once"),
             models.UniqueConstraint(fields=["order_number", "claim"], name="coupons_use_once"),
+            # Two orders at the same moment are not both somebody's first.
+            models.UniqueConstraint(
+                fields=["first_of"],
+                condition=Q(returned_at=None, first_of__isnull=False),
+                name="coupons_first_order_once",
+            ),
             models.CheckConstraint(condition=Q(discount_fen__gt=0), name="coupons_use_some"),
         ]
 

@@ -5,6 +5,7 @@ Make one, open, pause, close it, let its limits grow, watch its budget.
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -18,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.base.backoffice import Act, ActForm, Acting, ReasonForm, YuanField, yuan
 from shop.base.errors import DomainError
-from shop.base.money import format_yuan
+from shop.base.money import FEN_PER_YUAN, format_yuan
 from shop.coupons import actions
 from shop.coupons.models import Coupon
 from shop.coupons.states import CouponState
@@ -84,7 +85,12 @@ class CouponForm(ActForm):
 
     def terms(self) -> dict[str, Any]:
         """Return the fields of the coupon to be."""
-        facts = dict(self.cleaned_data)
+        return self.terms_from(self.cleaned_data)
+
+    @staticmethod
+    def terms_from(cleaned: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a coupon from what the form found good."""
+        facts = dict(cleaned)
         for name in ("amount_fen", "ceiling_fen", "min_fen"):
             facts[name] = facts[name] or 0
         is_percent = facts["kind"] == Coupon.Kind.PERCENT
@@ -103,6 +109,20 @@ class GrowForm(ActForm):
     claim_until = MomentField(label=_("To be taken until"), required=False)
 
 
+def terms_of(row: Coupon) -> dict[str, Any]:
+    """Return a draft's terms as the form shows them: yuan, per cent, codes with commas, the clock on the wall."""
+    facts = {name: getattr(row, name) for name in CouponForm.base_fields if hasattr(row, name)}
+    for name in ("amount_fen", "ceiling_fen", "min_fen", "budget_fen"):
+        facts[name] = Decimal(facts[name]) / FEN_PER_YUAN or None
+    bears = {name: getattr(row, name) for name in ("platform_bp", "supplier_bp", "store_bp")}
+    for name, value in {"percent_bp": row.percent_bp, **bears}.items():
+        facts[name] = Decimal(value) / FEN_PER_YUAN
+    facts["scope_keys"] = ", ".join(row.scope_keys)
+    for name in ("claim_from", "claim_until"):
+        facts[name] = timezone.localtime(facts[name])
+    return facts | {"supplier": row.supplier}
+
+
 def explain(row: Coupon) -> str:
     """Return what a coupon does and what it may still cost."""
     text = benefit(
@@ -116,8 +136,24 @@ def explain(row: Coupon) -> str:
     return _("%(text)s. Spent ¥%(spent)s of ¥%(budget)s.") % facts
 
 
-def coupon_acts(actor: Actor, permission: str = "") -> tuple[Act, ...]:
-    """Return what can be done to a coupon, by whom ``actor`` names."""
+def _edit_act(form: type[CouponForm], permission: str) -> Act:
+    def edits(_request: HttpRequest, row: Coupon, data: dict[str, Any]) -> None:
+        actions.edit_coupon(coupon=row, terms=form.terms_from(data))
+
+    return Act(
+        "edit",
+        _("Change the draft"),
+        edits,
+        form,
+        offered=lambda row: row.state == CouponState.DRAFT,
+        initial=terms_of,
+        explain=_("Customers see it when you open it; then its terms are fixed."),
+        permission=permission,
+    )
+
+
+def coupon_acts(actor: Actor, permission: str = "", form: type[CouponForm] = CouponForm) -> tuple[Act, ...]:
+    """Return what can be done to a coupon, by whom ``actor`` names; ``form`` asks for a draft's terms."""
 
     def opens(request: HttpRequest, row: Coupon, data: dict[str, Any]) -> None:
         actions.open_coupon(coupon=row, actor=actor(request), now=timezone.now())
@@ -133,6 +169,7 @@ def coupon_acts(actor: Actor, permission: str = "") -> tuple[Act, ...]:
 
     living = (CouponState.OPEN, CouponState.PAUSED)
     return (
+        _edit_act(form, permission),
         Act(
             "open",
             _("Open it"),

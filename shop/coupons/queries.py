@@ -1,6 +1,7 @@
 """What can be asked about coupons and the pieces people hold."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +92,33 @@ def uses_of(order_number: str) -> QuerySet[CouponUse]:
     """Return what coupons an order used, given back or not."""
     rows = CouponUse.objects.filter(order_number=order_number).select_related("coupon__supplier", "claim")
     return rows.prefetch_related("shares").order_by("pk")
+
+
+@dataclass(frozen=True, slots=True)
+class CouponPart:
+    """One coupon of an order: what it took off, in all and by line, in fen. Given back with the order or not."""
+
+    code: str
+    name: str
+    supplier_code: str
+    discount_fen: int
+    is_returned: bool
+    lines: tuple[tuple[int, int], ...]
+
+
+def parts_of(order_number: str) -> list[CouponPart]:
+    """Return what each coupon took off an order and its lines."""
+    return [
+        CouponPart(
+            code=use.coupon.code,
+            name=use.coupon.name,
+            supplier_code=use.coupon.supplier.code if use.coupon.supplier else "",
+            discount_fen=use.discount_fen,
+            is_returned=use.returned_at is not None,
+            lines=tuple(sorted((share.line, share.discount_fen) for share in use.shares.all())),
+        )
+        for use in uses_of(order_number)
+    ]
 
 
 def borne_by(order_number: str) -> dict[str, int]:

@@ -132,7 +132,9 @@ class Town:
         self.returnable: str = told["returnable"]
         for owner in self.owners:
             owner.ask(
-                "PUT", "me/store/payout-account/", {"real_name": "何小禾" if owner is self.owners[0] else "林大林"}
+                "PUT",
+                "me/store/payout-account/",
+                {"real_name": "何小禾" if owner is self.owners[0] else "林大林", "agrees": True},
             )
         self._fund()
         print(f"the town lives after {time.monotonic() - began:.1f} s")

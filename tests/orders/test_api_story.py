@@ -235,7 +235,8 @@ def earn(ahe: Teller, number: str, sandbox: SandboxControl, deliver_notices: Cal
     wish = {"amount_fen": TEA_LEVEL1}
     refused(ahe.post("me/store/withdrawals/", wish, key=new_key()), 409, "no_payout_account")
     refused(ahe.get("me/store/payout-account/"), 404)
-    account = told(ahe.put("me/store/payout-account/", {"real_name": "何禾"}, example="payee"))
+    refused(ahe.put("me/store/payout-account/", {"real_name": "何禾"}), 400, field="agrees")
+    account = told(ahe.put("me/store/payout-account/", {"real_name": "何禾", "agrees": True}, example="payee"))
     assert (account["channel"], account["real_name"]) == ("wechat", "何*")
     taken_back = told(ahe.post("me/store/withdrawals/", wish, key=new_key()), 201)["number"]
     assert told(ahe.post(f"me/store/withdrawals/{taken_back}/cancel/"))["state"] == "cancelled"

@@ -103,6 +103,10 @@ def test_the_mini_program_does_the_same() -> None:
     body = {"items": items, "address": world.address(su).number, "coupons": [piece]}
     order = post(api, "orders/", body, **{"Idempotency-Key": "coupons-first"})
     assert (order.status_code, order.json()["discount_fen"]) == (201, 2_000)
+    shares = [{"line": 1, "discount_fen": 2_000}]
+    facts = {"code": "SPRING", "name": "春日满减", "supplier": "", "discount_fen": 2_000, "is_returned": False}
+    assert (order.json()["coupon_fen"], order.json()["coupons"]) == (2_000, [facts | {"lines": shares}])
+    assert api.get(f"/api/v1/orders/{order.json()['number']}/").json() == order.json()
     again = post(api, "orders/", body, **{"Idempotency-Key": "coupons-first"})
     assert again.json() == order.json()
     used = post(api, "orders/", body, **{"Idempotency-Key": "coupons-second"})
@@ -125,6 +129,14 @@ def test_a_supplier_makes_opens_and_closes_her_coupon() -> None:
     made = Coupon.objects.get()
     assert (made.supplier, made.supplier_bp, made.state) == (world.yunling(), 10_000, "draft")
     base = f"/supplier/coupons/coupon/{made.pk}/act"
+    # A draft is changed in the form it was made in, with what it says so far.
+    shown = browser.get(f"{base}/edit/").content.decode()
+    assert ('value="5"' in shown or 'value="5.00"' in shown) and 'value="TEA5"' in shown
+    changed = terms | {"code": "TEA6", "amount_fen": "6", "min_fen": "30", "scope": "products", "scope_keys": "P1， P2"}
+    assert browser.post(f"{base}/edit/", changed | {"amount_fen": "40"}).status_code == 400
+    assert browser.post(f"{base}/edit/", changed).status_code == 302
+    made.refresh_from_db()
+    assert (made.code, made.amount_fen, made.scope_keys, made.supplier_bp) == ("TEA6", 600, ["P1", "P2"], 10_000)
     for act, data, state in (
         ("open", {}, "open"),
         ("pause", {"reason": "盘点"}, "paused"),
@@ -137,6 +149,8 @@ def test_a_supplier_makes_opens_and_closes_her_coupon() -> None:
         made.refresh_from_db()
         assert made.state == state
     assert made.budget_fen == 80_000
+    # What people were promised stays.
+    assert browser.post(f"{base}/edit/", changed).status_code == 400
     staff = Client()
     staff.force_login(world.person("阳叔 Yang"))
     assert staff.get("/admin/coupons/coupon/").status_code != 200

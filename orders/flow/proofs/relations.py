@@ -58,6 +58,7 @@ TRIGGERS = [
     *("settlements_line_not_own", "settlements_commission_promised", "settlements_commission_due"),
     *("settlements_earning_due", "lifecycle_orderline_subsidy_promise", "checkout_coupon_lines", "coupons_use_sums"),
     *("coupons_share_sums", "coupons_per_person", "coupons_coupon_terms", "coupons_coupon_kept"),
+    *("coupons_couponuse_first", "coupons_couponuse_first_kept"),
     *("coupons_couponclaim_fixed", "coupons_couponclaim_kept", "coupons_couponuse_fixed", "coupons_couponuse_kept"),
 ]
 CONSTRAINTS = [
@@ -75,7 +76,13 @@ CONSTRAINTS = [
     *("stock_one_reservation", "stock_returned_once", "aftersale_one_open_per_line"),
     *("work_due_once", "work_idempotency_key_once"),
     *("coupons_budget_within", "coupons_pieces_within", "coupons_turn_once", "coupons_piece_used_once"),
-    *("coupons_use_once", "coupons_share_once", "coupons_share_borne_whole", "coupons_funded_whole"),
+    *(
+        "coupons_first_order_once",
+        "coupons_use_once",
+        "coupons_share_once",
+        "coupons_share_borne_whole",
+        "coupons_funded_whole",
+    ),
 ]
 
 CHECKS = [
