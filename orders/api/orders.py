@@ -156,7 +156,7 @@ class RefundOutput(serializers.Serializer[Any]):
     succeeded_at = serializers.DateTimeField(allow_null=True)
 
 
-class CouponLineOutput(serializers.Serializer[Any]):
+class OrderCouponLineOutput(serializers.Serializer[Any]):
     line = serializers.IntegerField()
     discount_fen = serializers.IntegerField()
 
@@ -167,7 +167,7 @@ class OrderCouponOutput(serializers.Serializer[Any]):
     supplier = serializers.CharField(help_text="Whose coupon it is, empty for the platform's.")
     discount_fen = serializers.IntegerField()
     is_returned = serializers.BooleanField(help_text="Given back with the order.")
-    lines = CouponLineOutput(many=True, help_text="What it took off each line; they sum to its discount.")
+    lines = OrderCouponLineOutput(many=True, help_text="What it took off each line; they sum to its discount.")
 
 
 class OrderDetailOutput(OrderOutput):
