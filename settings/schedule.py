@@ -40,6 +40,11 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "tell_watchers": {
+        "task": "shop.interests.tasks.tell_watchers",
+        "schedule": 120.0,
+        "options": {"expires": 110},
+    },
     "forget_tries": {"task": "shop.accounts.tasks.forget_tries", "schedule": 3600.0, "options": {"expires": 600}},
     "expire_coupons": {
         "task": "shop.coupons.tasks.expire_pieces",
@@ -64,6 +69,7 @@ PERIODIC_WORK: list[str] = [
     "shop.accounts.tasks.forget_tries",
     "shop.coupons.tasks.expire_pieces",
     "shop.interests.tasks.forget_old_footprints",
+    "shop.interests.tasks.tell_watchers",
     "shop.ledger.tasks.close_days",
     "shop.stock.tasks.refresh_sold_counts",
 ]
@@ -72,6 +78,7 @@ DUE_WORK: dict[str, str] = {
     "picture.draw": "shop.media.tasks.draw_picture",
     "picture.discard": "shop.media.tasks.discard_picture",
     "picture.move": "shop.media.tasks.move_picture",
+    "product_picture.discard": "orders.flow.tasks.discard_product_picture",
     "product_picture.draw": "shop.catalogue.tasks.draw_picture",
     "portrait.draw": "distributors.stores.tasks.draw_portrait",
     "referral.bind": "distributors.referrals.tasks.bind_referral",

@@ -5,14 +5,20 @@ Safe to run twice. ``now`` is the database's clock. What raises is tried again, 
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from orders.flow import aftersale, delivery, payment, reversal, shipping
 from orders.lifecycle.models import Order
+from orders.lifecycle.queries import is_picture_of_an_order
 from orders.payments.models import Payment, Refund
 from orders.payments.refunds import query_later
 from orders.payments.refunds import send_refund as send_to_gateway
 from orders.payments.states import PaymentState, RefundState
+from shop.base.locks import lock_rows
 from shop.gateways.contract import GatewayUnknown
 from shop.gateways.registry import gateway_named
+from shop.media.actions import release
+from shop.media.models import Picture
 
 # How long after its end an order waits for a gateway that does not answer.
 PATIENCE = timedelta(minutes=5)
@@ -46,6 +52,15 @@ def query_payment(*, subject: str, now: datetime) -> None:
 def close_payment(*, subject: str, now: datetime) -> None:
     """Make a payment we gave up unpayable."""
     payment.close_payment(number=subject, now=now)
+
+
+def discard_product_picture(*, subject: str, now: datetime) -> None:
+    """Throw a product's removed picture away, unless an order shows it: what was bought keeps its picture."""
+    product_number, _colon, picture_number = subject.partition(":")
+    with transaction.atomic():
+        for picture in lock_rows(Picture.objects.filter(number=picture_number)):
+            if not is_picture_of_an_order(product_number, picture.file):
+                release(picture=picture, now=now)
 
 
 def send_refund(*, subject: str, now: datetime) -> None:

@@ -114,6 +114,11 @@ def part_of(user: User, number: str) -> SupplierOrder:
     return part
 
 
+def is_picture_of_an_order(product_number: str, file: str) -> bool:
+    """Return whether an order line shows this picture of a product, by the name of its file."""
+    return bool(file) and OrderLine.objects.filter(product__number=product_number, image=file).exists()
+
+
 def line_of(user: User, order_number: str, line: int) -> OrderLine:
     """Return a line of one of the customer's own orders. Raises ``NotFound``."""
     lines = OrderLine.objects.filter(order__user=user, order__number=order_number, line=line)

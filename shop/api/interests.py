@@ -27,6 +27,10 @@ class KeptProductOutput(ProductCardOutput):
     is_for_sale = serializers.BooleanField()
 
 
+class FavouriteProductOutput(KeptProductOutput):
+    is_watched = serializers.BooleanField(help_text="Whether I am told when it is back or cheaper.")
+
+
 class SearchInput(serializers.Serializer[Any]):
     words = serializers.CharField(max_length=WORDS_LENGTH_MAX)
 
@@ -65,14 +69,16 @@ def search_list(request: Request) -> Response:
 KEPT_PAGE = paged(KeptProductOutput)
 
 
-@extend_schema(operation_id="me_favourite_products_list", parameters=PAGING, responses=KEPT_PAGE)
+@extend_schema(operation_id="me_favourite_products_list", parameters=PAGING, responses=paged(FavouriteProductOutput))
 @api_view(["GET"])
 @permission_classes([IsAuthenticated])
 def favourite_list(request: Request) -> Response:
     """The products I keep, newest first; what is no longer for sale says so."""
     page = page_of(queries.favourites_of(caller(request), _PRODUCT), request)
     products = queries.products_by_number([one.number for one in page.rows])
-    return page.answer(_kept(request, [products[one.number] for one in page.rows if one.number in products]))
+    found = [one for one in page.rows if one.number in products]
+    rows = _kept(request, [products[one.number] for one in found])
+    return page.answer([{**row, "is_watched": one.is_watched} for row, one in zip(rows, found, strict=True)])
 
 
 @extend_schema(
@@ -94,6 +100,47 @@ def favourite_detail(request: Request, product: str) -> Response:
         actions.keep_product(user=caller(request), number=product, now=timezone.now())
     else:
         actions.drop_favourite(user=caller(request), kind=_PRODUCT, number=product)
+    return Response(status=204)
+
+
+@extend_schema(
+    methods=["PUT"],
+    operation_id="me_favourite_product_watch",
+    request=None,
+    responses={204: OpenApiResponse(description="Kept, and told about.")},
+)
+@extend_schema(
+    methods=["DELETE"],
+    operation_id="me_favourite_product_unwatch",
+    responses={204: OpenApiResponse(description="Kept as it was, not told about.")},
+)
+@api_view(["PUT", "DELETE"])
+@permission_classes([IsAuthenticated])
+def favourite_watch(request: Request, product: str) -> Response:
+    """Keep a product and be told when it is back or cheaper; or no longer be told."""
+    if request.method == "PUT":
+        actions.watch_product(user=caller(request), number=product, now=timezone.now())
+    else:
+        actions.unwatch_product(user=caller(request), number=product)
+    return Response(status=204)
+
+
+@extend_schema(
+    methods=["PUT"],
+    operation_id="me_favourites_watch",
+    request=None,
+    responses={204: OpenApiResponse(description="Told about all, also what is kept later.")},
+)
+@extend_schema(
+    methods=["DELETE"],
+    operation_id="me_favourites_unwatch",
+    responses={204: OpenApiResponse(description="Told about none.")},
+)
+@api_view(["PUT", "DELETE"])
+@permission_classes([IsAuthenticated])
+def favourite_telling(request: Request) -> Response:
+    """Be told about everything I keep when it is back or cheaper; or about nothing."""
+    actions.watch_everything(user=caller(request), wanted=request.method == "PUT", now=timezone.now())
     return Response(status=204)
 
 

@@ -26,7 +26,7 @@ class NotificationOutput(serializers.Serializer[Any]):
     text = serializers.SerializerMethodField()
     link = serializers.CharField()
     key = serializers.SerializerMethodField(help_text="Names the message when it is marked as read.")
-    group = serializers.SerializerMethodField(help_text="What it is about: orders, money_back, store, account.")
+    group = serializers.SerializerMethodField(help_text="What it is about: orders, money_back, store, kept, account.")
     created_at = serializers.DateTimeField()
     is_read = serializers.SerializerMethodField()
 

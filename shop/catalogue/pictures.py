@@ -3,7 +3,7 @@
 How a file is checked and drawn stands in ``shop.media``; a product shows a picture once it is drawn.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max
@@ -17,8 +17,11 @@ from shop.catalogue.rules import IMAGES_MAX, clean_line
 from shop.media import actions as media
 from shop.media.models import Picture
 from shop.pages import marks
+from shop.work import actions as work
 
-DRAW = "product_picture.draw"
+DRAW, DISCARD = "product_picture.draw", "product_picture.discard"
+# An order that is being placed at this moment may still come to show it.
+DISCARD_AFTER = timedelta(minutes=10)
 
 
 def add_picture(
@@ -77,7 +80,11 @@ def draw_picture(*, number: str, now: datetime) -> None:
 
 
 def remove_picture(*, product: Product, image_id: int, now: datetime) -> None:
-    """Take a picture off a product; its files are thrown away soon. Raises ``NotFound``."""
+    """Take a picture off a product. Raises ``NotFound``.
+
+    Its files stay for the orders that show it; when there are none, they are thrown away soon: whoever knows of
+    orders does the due work ``DISCARD``, whose subject names product and picture.
+    """
     with transaction.atomic():
         image = ProductImage.objects.filter(product=product, pk=image_id).select_related("picture").first()
         if image is None:
@@ -85,7 +92,8 @@ def remove_picture(*, product: Product, image_id: int, now: datetime) -> None:
         image.delete()
         marks.products_changed([product.number])
         if image.picture is not None:
-            media.release(picture=image.picture, now=now)
+            subject = f"{product.number}:{image.picture.number}"
+            work.remember(what=DISCARD, subject=subject, due_at=now + DISCARD_AFTER)
 
 
 def arrange_pictures(*, product: Product, image_ids: list[int]) -> None:

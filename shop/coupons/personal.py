@@ -17,4 +17,4 @@ def _tell(user_id: int) -> dict[str, list[Row]]:
 
 
 # Claims stay: they are what a funder's money was spent for, and name nobody once the account is empty.
-PART = Part(name="coupons", tables=frozenset({"coupons.couponclaim"}), tell=_tell)
+PART = Part(name="coupons", tables=frozenset({"coupons.couponclaim", "coupons.couponuse"}), tell=_tell)

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from shop.accounts.models import User
 from shop.base.errors import Conflict, NotFound
 from shop.catalogue.models import Product
-from shop.interests.models import Discretion, Favourite, Footprint, PastSearch
+from shop.interests.models import Curiosity, Discretion, Favourite, Footprint, PastSearch
 from shop.interests.rules import FAVOURITES_MAX, FOOTPRINT_DAYS, FOOTPRINTS_MAX, SEARCHES_MAX, clean_words
+from shop.interests.telling import begin as begin_watching
 
 
 def remember_search(*, user: User, words: str, now: datetime) -> None:
@@ -78,7 +79,33 @@ def keep_product(*, user: User, number: str, now: datetime) -> None:
     """Keep a product. Raises ``NotFound``, ``Conflict``."""
     if not Product.objects.filter(number=number).exists():
         raise NotFound(_("There is no such product."))
-    add_favourite(user=user, kind=Favourite.Kind.PRODUCT, number=number, now=now)
+    with transaction.atomic():
+        add_favourite(user=user, kind=Favourite.Kind.PRODUCT, number=number, now=now)
+        if Curiosity.objects.filter(user=user).exists():
+            begin_watching(user=user, number=number)
+
+
+def watch_product(*, user: User, number: str, now: datetime) -> None:
+    """Keep a product and be told when it is back or cheaper. Raises ``NotFound``, ``Conflict`` as keeping does."""
+    with transaction.atomic():
+        keep_product(user=user, number=number, now=now)
+        begin_watching(user=user, number=number)
+
+
+def unwatch_product(*, user: User, number: str) -> None:
+    """Keep a product without being told about it."""
+    Favourite.objects.filter(user=user, kind=Favourite.Kind.PRODUCT, number=number).update(is_watched=False)
+
+
+def watch_everything(*, user: User, wanted: bool, now: datetime) -> None:
+    """Be told about everything one keeps and will keep, or about nothing."""
+    with transaction.atomic():
+        if wanted:
+            Curiosity.objects.get_or_create(user=user, defaults={"since": now})
+            begin_watching(user=user)
+        else:
+            Curiosity.objects.filter(user=user).delete()
+            Favourite.objects.filter(user=user, is_watched=True).update(is_watched=False)
 
 
 def drop_favourite(*, user: User, kind: str, number: str) -> None:
@@ -88,5 +115,5 @@ def drop_favourite(*, user: User, kind: str, number: str) -> None:
 
 def forget_everything(*, user: User) -> None:
     """Forget all of a person's interests, as when her account is closed."""
-    for rows in (PastSearch, Footprint, Favourite, Discretion):
+    for rows in (PastSearch, Footprint, Favourite, Discretion, Curiosity):
         rows.objects.filter(user=user).delete()

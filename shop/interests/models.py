@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from shop.catalogue.models import Product
@@ -55,12 +56,21 @@ class Favourite(models.Model):
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     number = models.CharField(_("number"), max_length=40)
     kept_at = models.DateTimeField(_("kept at"))
+    # She wants to be told when it is back or cheaper. What was last known of it, and when she was last told.
+    is_watched = models.BooleanField(_("told about"), default=False)
+    was_available = models.BooleanField(default=True)
+    seen_fen = models.BigIntegerField(_("price then (fen)"), default=0)
+    told_back_at = models.DateTimeField(null=True, blank=True)
+    told_cheaper_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("favourite")
         verbose_name_plural = _("favourites")
         constraints = [models.UniqueConstraint(fields=["user", "kind", "number"], name="favourite_once")]
-        indexes = [models.Index(fields=["user", "kind", "-id"], name="favourite_newest")]
+        indexes = [
+            models.Index(fields=["user", "kind", "-id"], name="favourite_newest"),
+            models.Index(fields=["id"], condition=Q(is_watched=True), name="favourite_watched"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}"
@@ -75,6 +85,20 @@ class Discretion(models.Model):
     class Meta:
         verbose_name = _("discretion")
         verbose_name_plural = _("discretions")
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
+class Curiosity(models.Model):
+    """A person who wants to be told about everything she keeps, also what she keeps later; no row: only where she says so."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="curiosity", primary_key=True)
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("curiosity")
+        verbose_name_plural = _("curiosities")
 
     def __str__(self) -> str:
         return str(self.user_id)

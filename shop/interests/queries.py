@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from shop.accounts.models import User
 from shop.catalogue.models import Product
 from shop.catalogue.states import ProductState
-from shop.interests.models import Discretion, Favourite, Footprint, PastSearch
+from shop.interests.models import Curiosity, Discretion, Favourite, Footprint, PastSearch
 from shop.interests.rules import FOOTPRINT_DAYS, SEARCHES_MAX
 from shop.suppliers.states import SupplierState
 
@@ -33,6 +33,11 @@ def footprints_of(user: User, *, now: datetime) -> QuerySet[Footprint]:
 def favourites_of(user: User, kind: str) -> QuerySet[Favourite]:
     """Return what she keeps of one kind. Page it by ``pk``, newest first."""
     return Favourite.objects.filter(user=user, kind=kind)
+
+
+def watches_everything(user: User) -> bool:
+    """Whether she wants to be told about everything she keeps."""
+    return Curiosity.objects.filter(user=user).exists()
 
 
 def is_favourite(user: User, *, kind: str, number: str) -> bool:

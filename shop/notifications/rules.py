@@ -57,6 +57,8 @@ TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "statement_closed": (_("New statement"), _("Statement %(statement)s waits for you: ¥%(amount)s.")),
     "export_ready": (_("Your data is ready"), _("The file with everything about you waits on the privacy page.")),
     "account_stays": (_("Your account was not deleted"), _("%(reason)s")),
+    "favourite_back": (_("Back in stock"), _("%(product)s can be had again, for ¥%(amount)s.")),
+    "favourite_cheaper": (_("Cheaper now"), _("%(product)s: ¥%(amount)s instead of ¥%(was)s.")),
     "product_reviewed": (_("Product reviewed"), _("%(product)s: %(result)s")),
 }
 
@@ -76,11 +78,13 @@ GROUPS: dict[str, str | Promise] = {
     "orders": _("Orders and parcels"),
     "money_back": _("Refunds and returns"),
     "store": _("My store"),
+    "kept": _("What I keep"),
     "account": _("Account and other"),
 }
 _BEGINNINGS = {
     "orders": ("order_", "review_"),
     "money_back": ("refund_", "aftersale_", "late_payment_", "second_payment_"),
+    "kept": ("favourite_",),
     "store": ("commission_", "withdrawal_", "distributor_", "statement_", "product_reviewed"),
 }
 
@@ -104,6 +108,7 @@ _PLACES = {
     "refund_": "/orders/%(order)s/",
     "aftersale_opened": "/supplier/",
     "aftersale_": "/after-sales/%(aftersale)s/",
+    "favourite_": "/p/%(number)s/",
     "commission_": "/dashboard/",
     "withdrawal_": "/dashboard/withdrawals/",
     "distributor_": "/dashboard/",

@@ -331,7 +331,7 @@ def test_pictures_are_ordered_counted_and_removed_with_their_files(media_folder:
         pictures.remove_picture(product=other, image_id=first.pk, now=NOON)
     run_due(rounds_max=1)
     pictures.remove_picture(product=product, image_id=first.pk, now=NOON)
-    run_due(rounds_max=1)
+    run_due(rounds_max=2)
     second.refresh_from_db()
     assert files_in(media_folder) == sorted([f"public/{second.file.name}", f"public/{small_name(second.file.name)}"])
     for _n in range(19):

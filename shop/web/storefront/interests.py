@@ -15,7 +15,7 @@ from shop.catalogue.queries import product_for_sale
 from shop.interests import actions, queries
 from shop.interests.models import Favourite
 from shop.web import shelf
-from shop.web.access import CustomerRequest, customer_only, is_part
+from shop.web.access import CustomerRequest, back_url, customer_only, is_part
 from shop.web.interest_page import heart, told
 from shop.web.product_page import more_url
 from shop.web.shelf import stretch
@@ -48,6 +48,38 @@ def favourite(request: CustomerRequest, number: str) -> HttpResponse:
     return told(request, reverse("favourite", args=[number]), is_kept=is_kept)
 
 
+@require_POST
+@customer_only
+def tell(request: CustomerRequest, number: str) -> HttpResponse:
+    """Keep a product and be told when it is back or cheaper, or keep it without."""
+    wanted = request.POST.get("tell") != "no"
+    if wanted:
+        actions.watch_product(user=request.user, number=number, now=timezone.now())
+        text = _("We tell you in your messages when it is back or cheaper. You find it under “Favourites”.")
+    else:
+        actions.unwatch_product(user=request.user, number=number)
+        text = _("You are not told about it any more.")
+    if is_part(request):
+        return render(request, "components/toast.html", {"text": text, "level": "success"})
+    messages.success(request, text)
+    return redirect(back_url(request, reverse("favourites")))
+
+
+@require_POST
+@customer_only
+def telling(request: CustomerRequest) -> HttpResponse:
+    """Be told about everything one keeps, or about nothing."""
+    wanted = request.POST.get("wanted") == "yes"
+    actions.watch_everything(user=request.user, wanted=wanted, now=timezone.now())
+    messages.success(
+        request,
+        _("You are told when something you keep is back or cheaper.")
+        if wanted
+        else _("You are told nothing about what you keep."),
+    )
+    return redirect("favourites")
+
+
 @require_safe
 @customer_only
 def favourites(request: CustomerRequest) -> HttpResponse:
@@ -64,9 +96,16 @@ def favourites(request: CustomerRequest) -> HttpResponse:
                     "card": card,
                     "is_gone": not queries.is_for_sale(product),
                     "url": reverse("favourite", args=[one.number]),
+                    "tell_url": reverse("favourite-tell", args=[one.number]),
+                    "is_watched": one.is_watched,
                 }
             )
-    context = {"section": "me", "rows": rows, "more_url": more_url(request, position)}
+    context = {
+        "section": "me",
+        "rows": rows,
+        "more_url": more_url(request, position),
+        "is_told_all": queries.watches_everything(request.user),
+    }
     part = is_part(request)
     return render(request, "storefront/parts/favourites.html" if part else "storefront/favourites.html", context)
 

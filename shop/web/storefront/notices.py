@@ -15,7 +15,7 @@ from shop.web.access import CustomerRequest, customer_only, is_part
 from shop.web.product_page import more_url
 from shop.web.shelf import stretch
 
-_ICONS = {"orders": "package", "money_back": "rotate-ccw", "store": "store", "account": "shield-check"}
+_ICONS = {"orders": "package", "money_back": "rotate-ccw", "store": "store", "kept": "heart", "account": "shield-check"}
 
 
 @require_safe
