@@ -3,7 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from shop.base.numbers import new_token
@@ -21,13 +21,17 @@ def new_sku_number() -> str:
 
 
 class SearchTokens(Func):
-    """The words of ``search_text`` as an array: what the search index holds and a search asks for."""
+    """What a product is found by, as an array: what the search index holds and a search asks for.
 
-    function = "string_to_array"
+    The words of ``search_text``, its shelf as ``@17``, and each of them with the stretch of keys it stands in: ``茶#3``
+    (see ``catalogue.finding``).
+    """
+
+    function = "catalogue_found_by"
     output_field = ArrayField(models.TextField())
 
     def __init__(self) -> None:
-        super().__init__(F("search_text"), Value(" "))
+        super().__init__(F("search_text"), F("id"), F("category_id"))
 
 
 class Category(models.Model):
@@ -115,7 +119,7 @@ class Product(models.Model):
             ),
             models.Index(fields=["supplier", "-id"], name="product_of_supplier"),
             # Products are searched far more often than written: no list of pending entries.
-            GinIndex(SearchTokens(), name="product_search", condition=Q(state="on_sale"), fastupdate=False),
+            GinIndex(SearchTokens(), name="product_found_by", condition=Q(state="on_sale"), fastupdate=False),
         ]
 
     def __str__(self) -> str:
