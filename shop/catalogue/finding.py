@@ -29,9 +29,9 @@ WALK, LONG_WALK, STRETCHES = 1_000, 4_000, 16
 FREQUENT, _FREQUENT_STRETCHES = 400, 2
 # So few goods between two prices are looked at one by one.
 FEW = 4_000
-# What is weighed: of the best-selling and of the newest those that have the words; where that is less than ENOUGH, more
-# of the newest that have them. What fewer than ENOUGH products have is weighed completely.
-BEST, ENOUGH, POOL = 500, 300, 600
+# What is weighed: of the best-selling and of the newest those that have the words; where that is less than ENOUGH, so many
+# of the newest that have them. What fewer than ENOUGH products have is thereby weighed completely.
+BEST, ENOUGH = 500, 300
 
 _FOUND_BY = "catalogue_found_by(p.search_text, p.id, p.category_id)"
 _ALL = "%(limit)s"
@@ -168,11 +168,11 @@ def by_relevance(asked: Question) -> str:
     newest = _walk(asked, _GOODS, WALK, "p.id DESC", str(ENOUGH), more=score)
     steps = {"best": best, "newest": newest}
     if asked.has_supplier:
-        steps["rest"] = f"{_read_whole(asked, score)} AND {is_little} ORDER BY p.id DESC LIMIT {POOL}"
+        steps["rest"] = f"{_read_whole(asked, score)} AND {is_little} ORDER BY p.id DESC LIMIT {ENOUGH}"
     else:
-        steps["stretches"] = _by_stretches(asked, is_little, str(POOL), score)
-        steps["rest"] = _looked_up(asked, f"{is_little} AND {_less_than('stretches', str(POOL))}", str(POOL), score)
-        steps["rest"] += _or_few(asked, is_little, str(POOL), score)
+        steps["stretches"] = _by_stretches(asked, is_little, str(ENOUGH), score)
+        steps["rest"] = _looked_up(asked, f"{is_little} AND {_less_than('stretches', str(ENOUGH))}", str(ENOUGH), score)
+        steps["rest"] += _or_few(asked, is_little, str(ENOUGH), score)
     told = ",\n".join(f"{name} AS MATERIALIZED ({step})" for name, step in steps.items())
     pool = " UNION ALL ".join(f"SELECT * FROM {name}" for name in steps)
     return (

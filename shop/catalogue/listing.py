@@ -1,8 +1,8 @@
 """Lists of what is on sale: one statement each, whose cost does not grow with the catalogue.
 
 A stretch of a list begins behind a place, never at a count of rows. A category is read shelf by shelf, each by its own
-index, and the shelves' beginnings are merged: so neither its size nor that of the catalogue matters. What fits a
-question best is chosen from a bounded pool (``_POOL``).
+index, and the shelves' beginnings are merged: so neither its size nor that of the catalogue matters. Lists with words
+stand in ``finding``.
 """
 
 from collections.abc import Sequence

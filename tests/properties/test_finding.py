@@ -23,7 +23,7 @@ from tests import world
 pytestmark = pytest.mark.django_db
 
 # So small that each step is reached by sixty products.
-SMALL = {"WALK": 5, "LONG_WALK": 12, "STRETCHES": 3, "FREQUENT": 3, "FEW": 6, "BEST": 7, "ENOUGH": 6, "POOL": 9}
+SMALL = {"WALK": 5, "LONG_WALK": 12, "STRETCHES": 3, "FREQUENT": 3, "FEW": 6, "BEST": 7, "ENOUGH": 8}
 STRETCH = 16_384
 WORDS = {"茶": 0.9, "白茶": 0.5, "红茶": 0.25, "陈": 0.1, "孤": 0.03}
 
@@ -120,7 +120,7 @@ def plainly(seen: Sequence[Goods], wish: Wish, below: list[list[int]], order: Se
         newest = [one for one in on_sale[: SMALL["WALK"]] if one in found][: SMALL["ENOUGH"]]
         pool = {one for one in best if one in found} | set(newest)
         if len([one for one in best if one in found]) + len(newest) < SMALL["ENOUGH"]:
-            pool |= set(sorted(found, key=lambda one: one.pk, reverse=True)[: SMALL["POOL"]])
+            pool |= set(sorted(found, key=lambda one: one.pk, reverse=True)[: SMALL["ENOUGH"]])
         return sorted(((weighed(one, wish), one.pk) for one in pool), reverse=True)
     read = {"pk": lambda one: one.pk, "sold_count": lambda one: one.sold, "min_retail_fen": lambda one: one.price}
     places = [tuple(read[name.lstrip("-")](one) for name in order) for one in found]
