@@ -57,7 +57,12 @@ class AfterSale(models.Model):
     class Meta:
         verbose_name = _("after-sale")
         verbose_name_plural = _("after-sales")
-        indexes = [models.Index(fields=["order", "-id"]), models.Index(fields=["supplier_order", "-id"])]
+        indexes = [
+            models.Index(fields=["order", "-id"]),
+            models.Index(fields=["supplier_order", "-id"]),
+            # Every page of the staff counts them.
+            models.Index(fields=["-id"], condition=Q(state="escalated"), name="aftersale_escalated"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(quantity__gte=0, amount_fen__gt=0, freight_fen__gte=0),

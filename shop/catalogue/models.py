@@ -118,6 +118,8 @@ class Product(models.Model):
                 name="product_in_category_by_price",
             ),
             models.Index(fields=["supplier", "-id"], name="product_of_supplier"),
+            # Every page of the staff counts them.
+            models.Index(fields=["-id"], condition=Q(state="in_review"), name="product_in_review"),
             # Products are searched far more often than written: no list of pending entries.
             GinIndex(SearchTokens(), name="product_found_by", condition=Q(state="on_sale"), fastupdate=False),
         ]
