@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import orjson
 from django.db import connection, transaction
 
 from distributors.commissions.models import ClawBack, Commission
@@ -21,6 +22,7 @@ from shop.notifications.actions import Notice, notify_all
 from shop.states.machine import move, move_many
 
 __all__ = [
+    "accrual",
     "accrue",
     "claw_back",
     "create_rule",
@@ -40,25 +42,21 @@ def accrue(*, sale: Sale, at: datetime) -> list[Posting]:
     The caller is in a transaction and posts.
     """
     require_transaction()
-    rows: list[Commission] = []
+    rows, postings = accrual(sale)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT commissions_accrue(%s, %s::json, %s)", [sale.order_number, rows, at])
+    return postings
+
+
+def accrual(sale: Sale) -> tuple[str, list[Posting]]:
+    """Return what a paid sale earns as ``commissions_accrue`` takes it, and the posting that goes with it."""
+    rows: list[tuple[int, int, int, int, int, int, str]] = []
     entries: list[Entry] = []
     for line in sale.lines:
         for level, store_id, store_code, rate_bp, amount_fen in _levels(line):
             if store_id is None or amount_fen == 0:
                 continue
-            rows.append(
-                Commission(
-                    order_number=sale.order_number,
-                    line=line.line,
-                    level=level,
-                    store_id=store_id,
-                    base_fen=line.paid_fen,
-                    rate_bp=rate_bp,
-                    amount_fen=amount_fen,
-                    rule_number=line.rule_number,
-                    accrued_at=at,
-                )
-            )
+            rows.append((line.line, level, store_id, line.paid_fen, rate_bp, amount_fen, line.rule_number))
             entries.append(
                 Entry(
                     debit=chart.clearing(sale.order_number),
@@ -66,11 +64,9 @@ def accrue(*, sale: Sale, at: datetime) -> list[Posting]:
                     amount_fen=amount_fen,
                 )
             )
-    if not entries:
-        return []
-    Commission.objects.bulk_create(rows, ignore_conflicts=True)
     key = f"commission_accrued:{sale.order_number}"
-    return [Posting(chart.JournalKind.COMMISSION_ACCRUED, sale.order_number, key, entries)]
+    posting = Posting(chart.JournalKind.COMMISSION_ACCRUED, sale.order_number, key, entries)
+    return orjson.dumps(rows).decode(), [posting] if entries else []
 
 
 def _levels(line: SaleLine) -> list[tuple[int, int | None, str, int, int]]:

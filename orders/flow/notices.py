@@ -47,11 +47,11 @@ def _transfer(gateway_name: str, notice: Notice, *, now: datetime) -> str:
         except (NotFound, sending.TransferMismatch) as error:
             # Kept with its outcome; the refusal goes up once that is committed.
             refusal = error
-            payments.note_outcome(notice=row, outcome=f"{MISMATCH}:transfer")
+            payments.note_outcome(notice_id=row, outcome=f"{MISMATCH}:transfer")
             if sending.is_forgotten(refusal):
                 # It really was sent, and not by the database we are now.
                 holds.place(cause=PayoutHold.Cause.UNKNOWN_NUMBER, detail=notice.number, actor="system", now=now)
         else:
-            payments.note_outcome(notice=row, outcome="applied")
+            payments.note_outcome(notice_id=row, outcome="applied")
             return "applied"
     raise refusal

@@ -185,7 +185,7 @@ def confirm_refund(
             if row is None:
                 return SEEN
         outcome = _take_in(gateway_name, state, now=now)
-        payments.note_outcome(notice=row, outcome=outcome)
+        payments.note_outcome(notice_id=row, outcome=outcome)
     if outcome.startswith(MISMATCH):
         raise payments.mismatch_error(outcome)
     return outcome

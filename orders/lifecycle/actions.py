@@ -7,7 +7,7 @@ Locks: the order's row first, then its parts, then its lines.
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
@@ -46,8 +46,12 @@ def mark_paid(*, order: Order, paid_fen: int, actor: str, at: datetime) -> None:
             code="wrong_amount",
             extra={"payable_fen": order.payable_fen, "paid_fen": paid_fen},
         )
-    move(order, OrderState.PAID, actor=actor, at=at, changes={"paid_fen": paid_fen, "paid_at": at})
-    _move_parts(order, SupplierOrderState.WAITING, SupplierOrderState.TO_SHIP, actor=actor, at=at)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lifecycle_mark_paid(%s, %s, %s, %s)", [order.pk, paid_fen, actor, at])
+        (is_paid,) = cursor.fetchone()
+    if not is_paid:
+        raise OrderPaidAlready(_("This order does not wait for payment any more."))
+    order.state, order.paid_fen, order.paid_at = OrderState.PAID, paid_fen, at
 
 
 def mark_cancelled(*, order: Order, reason: str, actor: str, at: datetime) -> None:

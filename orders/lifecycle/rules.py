@@ -79,6 +79,70 @@ class OrderDraft:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SoldLine:
+    """A line as its payment needs it: what was promised, and whose the stores are (user ids). Money in fen."""
+
+    id: int
+    line: int
+    part_id: int
+    sku_id: int
+    quantity: int
+    paid_fen: int
+    supplier_fen: int
+    subsidy_fen: int
+    level1_bp: int
+    level2_bp: int
+    level1_fen: int
+    level2_fen: int
+    rule_number: str
+    store_id: int | None
+    store_code: str
+    owner_id: int | None
+    referrer_store_id: int | None
+    referrer_store_code: str
+    referrer_owner_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SoldPart:
+    """A supplier's part as its payment needs it, with the user ids of who works there."""
+
+    id: int
+    number: str
+    supplier_id: int
+    supplier_code: str
+    freight_fen: int
+    member_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SoldOrder:
+    """An order as its payment needs it. Only ``state`` may be another by now."""
+
+    id: int
+    number: str
+    user_id: int
+    state: str
+    payable_fen: int
+    parts: Sequence[SoldPart]
+    lines: Sequence[SoldLine]
+
+
+def sold_from(told: Sequence[Any]) -> SoldOrder:
+    """Return an order from what ``lifecycle_sold`` answered."""
+    (order_id, number, user_id, state, payable_fen), parts, lines = told
+    return SoldOrder(
+        id=order_id,
+        number=number,
+        user_id=user_id,
+        state=state,
+        payable_fen=payable_fen,
+        parts=[SoldPart(*part) for part in parts],
+        lines=[SoldLine(*line) for line in lines],
+    )
+
+
 def adds_up(draft: OrderDraft) -> bool:
     """Whether every amount of a draft is the sum of what stands below it."""
     parts = draft.parts

@@ -3,16 +3,18 @@
 What a payment *means* for the order is decided in ``orders.flow``; here are only the rows.
 """
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order
 from orders.lifecycle.states import OrderState
 from orders.payments.models import BookDifference, GatewayNotice, Payment
-from orders.payments.rules import MISMATCH
+from orders.payments.rules import MISMATCH, Told
 from orders.payments.states import PaymentState
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import lock_rows, require_transaction, retry_on_contention
@@ -24,7 +26,7 @@ from shop.gateways.contract import (
     Notice,
 )
 from shop.gateways.registry import gateway_named
-from shop.states.machine import move
+from shop.states.machine import StateConflict, move
 from shop.work import actions as work
 
 KINDS = ("jsapi", "native", "h5")
@@ -173,33 +175,29 @@ def record_success(
     Raises ``StateConflict`` when it succeeded before.
     """
     require_transaction()
-    move(
-        payment,
-        PaymentState.SUCCEEDED,
-        actor="system",
-        at=now,
-        changes={
-            "transaction_id": transaction_id,
-            "payer_openid": payer_openid or payment.payer_openid,
-            "is_applied": is_applied,
-            "succeeded_at": paid_at,
-        },
-    )
-    work.forget(what="payment.query", subject=payment.number)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT payments_succeed(%s, %s, %s, %s, %s, %s)",
+            [payment.pk, transaction_id, payer_openid, is_applied, paid_at, now],
+        )
+        (is_news,) = cursor.fetchone()
+    if not is_news:
+        raise StateConflict(_("This payment was taken in before."), extra={"payment": payment.number})
+    payment.refresh_from_db()
 
 
-def give_up(*, order: Order, reason: str, now: datetime) -> list[Payment]:
-    """Expire the open payments of a locked order and have them closed at the gateway; return them.
+def give_up(*, order: Order, reason: str, now: datetime) -> int:
+    """Expire the open payments of a locked order and have them closed at the gateway; return how many.
 
     The closing is work of its own: it happens after the commit, outside any transaction.
     """
     require_transaction()
-    payments = lock_rows(Payment.objects.filter(order=order, state=PaymentState.STARTED))
-    for payment in payments:
-        move(payment, PaymentState.EXPIRED, actor="system", at=now, reason=reason)
-        work.forget(what="payment.query", subject=payment.number)
-        work.remember(what="payment.close", subject=payment.number, due_at=now)
-    return payments
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT payments_give_up(%s, %s, %s)", [order.pk, reason[:300], now])
+        (count,) = cursor.fetchone()
+    if count:
+        work.ring_after_commit()
+    return int(count)
 
 
 def restore_payment(*, order: Order, gateway: str, number: str, amount_fen: int, now: datetime) -> Payment:
@@ -232,47 +230,46 @@ def explain_difference(*, difference: BookDifference, text: str, actor: str) -> 
         raise Conflict(_("Somebody explained or mended this already."), code="explained")
 
 
-def record_notice(*, gateway: str, notice: Notice, now: datetime) -> GatewayNotice | None:
-    """Store a proven notice raw; None when this event was stored before.
+def record_notice(*, gateway: str, notice: Notice, now: datetime) -> int | None:
+    """Store a proven notice raw and return its id; None when this event was stored before.
 
     Call it inside the transaction that applies the notice: a rival with the same event waits for that
     one to end. Raises :class:`NoticeMismatch` when the event is known with other content.
     """
     require_transaction()
-    row = GatewayNotice(
-        gateway=gateway,
-        event_id=notice.event_id,
-        kind=notice.kind,
-        number=notice.number,
-        state=notice.state,
-        amount_fen=notice.amount_fen,
-        raw=notice.raw,
-        received_at=now,
+    with connection.cursor() as cursor:
+        marks = "%s, %s, %s, %s, %s, %s, %s::jsonb, '', %s"
+        cursor.execute(f"SELECT payments_keep_notice({marks})", [gateway, *notice_values(notice), now])
+        (row_id,) = cursor.fetchone()
+    if row_id is not None:
+        return int(row_id)
+    seen = GatewayNotice.objects.get(gateway=gateway, event_id=notice.event_id)
+    refuse_other(notice, Told(seen.kind, seen.number, seen.state, seen.amount_fen, seen.outcome))
+    return None
+
+
+def notice_values(notice: Notice) -> list[Any]:
+    """Return what a notice says as ``payments_keep_notice`` takes it, from the event on."""
+    raw = json.dumps(notice.raw, ensure_ascii=False)
+    return [notice.event_id, notice.kind, notice.number, notice.state, notice.amount_fen, raw]
+
+
+def refuse_other(notice: Notice, told: Told) -> None:
+    """Raise :class:`NoticeMismatch` when its event was told before with other content, or refused before."""
+    is_same = (told.kind, told.number, told.state, told.amount_fen) == (
+        notice.kind,
+        notice.number,
+        notice.state,
+        notice.amount_fen,
     )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        seen = GatewayNotice.objects.filter(gateway=gateway, event_id=notice.event_id).first()
-        if seen is None:
-            raise
-        same = (seen.kind, seen.number, seen.state, seen.amount_fen) == (
-            notice.kind,
-            notice.number,
-            notice.state,
-            notice.amount_fen,
-        )
-        if not same or seen.outcome.startswith(MISMATCH):
-            raise mismatch_error(seen.outcome if same else f"{MISMATCH}:event") from None
-        return None
-    return row
+    if not is_same or told.outcome.startswith(MISMATCH):
+        raise mismatch_error(told.outcome if is_same else f"{MISMATCH}:event")
 
 
-def note_outcome(*, notice: GatewayNotice | None, outcome: str) -> None:
+def note_outcome(*, notice_id: int | None, outcome: str) -> None:
     """Write down what a notice led to; the only field of it that may be written later, and only once."""
-    if notice is not None:
-        GatewayNotice.objects.filter(pk=notice.pk).update(outcome=outcome)
-        notice.outcome = outcome
+    if notice_id is not None:
+        GatewayNotice.objects.filter(pk=notice_id).update(outcome=outcome)
 
 
 def mismatch_error(outcome: str) -> NoticeMismatch:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orders.lifecycle.rules import SoldOrder
+
 # The channel's ceiling of refunds for one payment.
 REFUNDS_MAX = 50
 
@@ -27,6 +29,50 @@ class Expected:
     number: str
     amount_fen: int
     transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a notice said that is stored, and what it led to."""
+
+    kind: str
+    number: str
+    state: str
+    amount_fen: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFact:
+    """A payment as it stands."""
+
+    id: int
+    number: str
+    amount_fen: int
+    state: str
+    transaction_id: str
+    app_id: str
+    payer_openid: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTransaction:
+    """The payment that has a transaction; ``gateway_number`` when it is a second time under that number."""
+
+    payment_id: int
+    gateway_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakingFacts:
+    """What a gateway's word about a payment is judged by. ``told`` when this very event was stored before: the rest
+    is empty then. ``payment`` and ``sold`` are None for a number we do not know.
+    """
+
+    told: Told | None
+    payment: PaymentFact | None
+    known: KnownTransaction | None
+    sold: SoldOrder | None
 
 
 def mismatch(claim: Claim, expected: Expected | None) -> str:

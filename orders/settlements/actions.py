@@ -1,12 +1,14 @@
 """What suppliers earn: accrue at payment, deduct at refund, settle when due."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
+import orjson
 from django.db import connection, transaction
 
-from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from orders.lifecycle.models import Order
+from orders.lifecycle.rules import SoldLine, SoldOrder
 from orders.settlements.models import Deduction, Earning
 from orders.settlements.rules import kept_after_refund
 from orders.settlements.states import EarningState
@@ -16,44 +18,30 @@ from shop.ledger.actions import Entry, Posting, post_many
 from shop.states.machine import move
 
 
-def accrue(*, order: Order, lines: Sequence[OrderLine], at: datetime) -> list[Posting]:
-    """Write down what each supplier earns from a paid order and its lines; return the postings, one per supplier.
+def accrual(sold: SoldOrder) -> tuple[str, list[Posting]]:
+    """Return what each supplier earns from a paid order as ``settlements_accrue`` takes it, and the postings.
 
-    One earning per line and one for the freight. The caller holds the order's lock and posts.
+    One earning per line and one for the freight of each part; one posting per supplier.
     """
-    require_transaction()
+    rows: list[tuple[int, int, int | None, int]] = []
     postings: list[Posting] = []
-    earnings: list[Earning] = []
-    parts = SupplierOrder.objects.filter(order=order).select_related("supplier").order_by("pk")
-    lines_of: dict[int, list[OrderLine]] = defaultdict(list)
-    for line in lines:
-        lines_of[line.supplier_order_id].append(line)
-    for part in parts:
-        owed = [(line, line.supplier_fen) for line in lines_of[part.pk]] + [(None, part.freight_fen)]
-        made = [
-            Earning(
-                order=order,
-                supplier_order=part,
-                supplier=part.supplier,
-                order_line=line,
-                amount_fen=fen,
-                accrued_at=at,
-            )
-            for line, fen in owed
-            if fen > 0
-        ]
-        earnings += made
-        total_fen = sum(earning.amount_fen for earning in made)
+    lines_of: dict[int, list[SoldLine]] = defaultdict(list)
+    for line in sold.lines:
+        lines_of[line.part_id].append(line)
+    for part in sold.parts:
+        owed = [(line.id, line.supplier_fen) for line in lines_of[part.id]] + [(None, part.freight_fen)]
+        made = [(part.id, part.supplier_id, line_id, fen) for line_id, fen in owed if fen > 0]
+        rows += made
+        total_fen = sum(fen for _part, _supplier, _line, fen in made)
         if total_fen:
             entry = Entry(
-                debit=chart.clearing(order.number),
-                credit=chart.supplier_frozen(part.supplier.code),
+                debit=chart.clearing(sold.number),
+                credit=chart.supplier_frozen(part.supplier_code),
                 amount_fen=total_fen,
             )
             key = f"supplier_accrued:{part.number}"
-            postings.append(Posting(chart.JournalKind.SUPPLIER_ACCRUED, order.number, key, [entry]))
-    Earning.objects.bulk_create(earnings)
-    return postings
+            postings.append(Posting(chart.JournalKind.SUPPLIER_ACCRUED, sold.number, key, [entry]))
+    return orjson.dumps(rows).decode(), postings
 
 
 def deduct(*, order: Order, refund_number: str, at: datetime) -> list[Posting]:

@@ -31,6 +31,8 @@ _TYPES = (
     *("text[]", "text[]", "text[]", "text[]", "bigint[]"),
     *("integer[]", "integer[]", "integer[]", "bigint[]", "integer[]", "integer[]"),
 )
+POST_MARKS = ", ".join(f"%s::{kind}" for kind in _TYPES)
+"""The places of ``post_arguments`` in a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,49 @@ def close_days(*, now: datetime) -> list[DailyDigest]:
     return closed
 
 
+def post_arguments(*, postings: Sequence[Posting], at: datetime) -> list[str]:
+    """Return what ``ledger_post`` takes after the time, for a function that posts with what else it writes.
+
+    That function passes on what ``ledger_post`` answers; :func:`refusal_of` has the words for it. Raises what
+    :func:`post_many` raises for what no book may hold.
+    """
+    return _prepared(postings, at=at, reverses={})
+
+
+def refusal_of(outcome: str, subject: str, shortfall_fen: int | None) -> Conflict | None:
+    """Return our word for what ``ledger_post`` answered; None when it posted."""
+    if outcome == "reused":
+        return _key_reused(subject)
+    if outcome == "short":
+        return InsufficientFunds(
+            _("The account “%(path)s” is ¥%(yuan)s short.")
+            % {"path": subject, "yuan": format_yuan(shortfall_fen or 0)},
+            extra={"path": subject, "shortfall_fen": shortfall_fen},
+        )
+    return None
+
+
 def _post(postings: Sequence[Posting], *, at: datetime, reverses: Mapping[str, int]) -> int:
     require_transaction()
+    arguments = _prepared(postings, at=at, reverses=reverses)
+    if not postings:
+        return 0
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(
+                f"SELECT outcome, posted, subject, shortfall_fen FROM ledger_post(%s, {POST_MARKS})",  # noqa: S608 - marks only
+                [at, *arguments],
+            )
+        except IntegrityError as error:
+            raise _race_lost(error) or error from error
+        outcome, posted, subject, shortfall_fen = cursor.fetchone()
+    refusal = refusal_of(outcome, subject, shortfall_fen)
+    if refusal is not None:
+        raise refusal
+    return int(posted)
+
+
+def _prepared(postings: Sequence[Posting], *, at: datetime, reverses: Mapping[str, int]) -> list[str]:
     if timezone.is_naive(at):
         raise InvalidPosting(_("The time of a posting needs a time zone."), field="at")
     distinct: dict[str, tuple[Posting, str]] = {}
@@ -170,27 +213,7 @@ def _post(postings: Sequence[Posting], *, at: datetime, reverses: Mapping[str, i
         content = _content(posting, reverses.get(posting.key))
         if distinct.setdefault(posting.key, (posting, content))[1] != content:
             raise _key_reused(posting.key)
-    if not distinct:
-        return 0
-    arguments = _arguments(list(distinct.values()), at=at, reverses=reverses)
-    with connection.cursor() as cursor:
-        marks = ", ".join(f"%s::{kind}" for kind, _value in arguments)
-        try:
-            cursor.execute(
-                f"SELECT outcome, posted, subject, shortfall_fen FROM ledger_post({marks})",  # noqa: S608 - marks only
-                [value for _kind, value in arguments],
-            )
-        except IntegrityError as error:
-            raise _race_lost(error) or error from error
-        outcome, posted, subject, shortfall_fen = cursor.fetchone()
-    if outcome == "reused":
-        raise _key_reused(subject)
-    if outcome == "short":
-        raise InsufficientFunds(
-            _("The account “%(path)s” is ¥%(yuan)s short.") % {"path": subject, "yuan": format_yuan(shortfall_fen)},
-            extra={"path": subject, "shortfall_fen": shortfall_fen},
-        )
-    return int(posted)
+    return _arguments(list(distinct.values()), reverses=reverses)
 
 
 def _check(posting: Posting) -> None:
@@ -259,10 +282,10 @@ def _content(posting: Posting, reverses: int | None) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
-def _arguments(
-    postings: Sequence[tuple[Posting, str]], *, at: datetime, reverses: Mapping[str, int]
-) -> list[tuple[str, Any]]:
-    """Return ledger_post's arguments with their types, accounts and journals numbered from 1."""
+def _arguments(postings: Sequence[tuple[Posting, str]], *, reverses: Mapping[str, int]) -> list[str]:
+    """Return ledger_post's arguments after the time, accounts and journals numbered from 1; none for no postings."""
+    if not postings:
+        return []
     positions: dict[str, int] = {}
 
     def position(path: str) -> int:
@@ -299,7 +322,7 @@ def _arguments(
         *zip(*journals, strict=True),
         *zip(*entries, strict=True),
     ]
-    return [("timestamptz", at), *zip(_TYPES, map(_array, columns), strict=True)]
+    return [_array(column) for column in columns]
 
 
 def _array(values: Iterable[Any]) -> str:

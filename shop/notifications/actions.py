@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+from django.db import connection
+
 from shop.accounts.models import User
 from shop.notifications.models import Notification
 from shop.notifications.queries import notifications_of
@@ -28,20 +31,16 @@ def notify(*, user_id: int, kind: str, facts: Mapping[str, Any], link: str = "",
 
 def notify_all(*, notices: Sequence[Notice], at: datetime) -> None:
     """Write many messages with one statement."""
+    if notices:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT notifications_tell(%s::json, %s)", [message_rows(notices), at])
+
+
+def message_rows(notices: Sequence[Notice]) -> str:
+    """Return messages as ``notifications_tell`` takes them. Raises ``KeyError`` for facts that do not fit."""
     for notice in notices:
         render(notice.kind, notice.facts)
-    Notification.objects.bulk_create(
-        [
-            Notification(
-                user_id=notice.user_id,
-                kind=notice.kind,
-                facts=dict(notice.facts),
-                link=notice.link,
-                created_at=at,
-            )
-            for notice in notices
-        ]
-    )
+    return orjson.dumps([(one.user_id, one.kind, one.facts, one.link) for one in notices]).decode()
 
 
 def mark_all_read(*, user: User, group: str = "", at: datetime) -> int:

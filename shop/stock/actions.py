@@ -16,7 +16,6 @@ from shop.base.errors import Conflict, Invalid
 from shop.catalogue.models import Sku
 from shop.catalogue.queries import product_numbers
 from shop.pages import marks
-from shop.states.machine import move_many
 from shop.stock.models import Reservation, StockItem
 from shop.stock.queries import last_counts
 from shop.stock.states import ReservationState
@@ -37,19 +36,6 @@ locked AS (
     ORDER BY item.sku_id
     FOR NO KEY UPDATE OF item
 )"""  # noqa: S608
-
-# What leaves the reserved pieces goes to one of two columns.
-_SETTLE = f"""
-{_LOCKED},
-moved AS (
-    INSERT INTO stock_stockmovement (sku_id, kind, quantity, reference, at)
-    SELECT sku_id, %(kind)s, quantity, %(reference)s, %(at)s FROM wanted ORDER BY sku_id
-)
-UPDATE stock_stockitem item
-SET reserved = item.reserved - l.quantity,
-    on_hand = item.on_hand + CASE WHEN %(kind)s = 'released' THEN l.quantity ELSE 0 END,
-    sold = item.sold + CASE WHEN %(kind)s = 'sold' THEN l.quantity ELSE 0 END
-FROM locked l WHERE item.sku_id = l.sku_id"""  # noqa: S608
 
 # The movements come first: what this reference brought back before is left out.
 _RESTOCK = f"""
@@ -153,38 +139,48 @@ def reserve(*, reference: str, quantities: Mapping[int, int], at: datetime) -> N
         raise out_of_stock(error) or error from error
 
 
+def is_short(error: DatabaseError) -> bool:
+    """Whether it failed because pieces are missing, as ``stock_reserve`` and ``stock_sell`` say it."""
+    return getattr(error.__cause__, "pgcode", None) == _SHORT
+
+
 def out_of_stock(error: DatabaseError) -> OutOfStock | None:
     """Return our word for what ``stock_reserve`` refuses; None when it was something else that failed."""
-    cause: Any = error.__cause__
-    if getattr(cause, "pgcode", None) != _SHORT:
+    if not is_short(error):
         return None
+    cause: Any = error.__cause__
     return _out_of_stock(json.loads(cause.diag.message_detail))
 
 
 def release(*, reference: str, at: datetime) -> bool:
     """Give back what an order holds. True when this call did; False when nothing was held."""
-    return _settle(reference, ReservationState.RELEASED, "released", at)
+    return _settle(reference, ReservationState.RELEASED, at)
 
 
 def commit(*, reference: str, at: datetime) -> bool:
     """Sell what an order holds. True when this call or an earlier one did; False when it was released."""
-    if _settle(reference, ReservationState.CONSUMED, "sold", at):
+    if _settle(reference, ReservationState.CONSUMED, at):
         return True
     return Reservation.objects.filter(reference=reference, state=ReservationState.CONSUMED).exists()
 
 
 def rereserve_and_commit(*, reference: str, quantities: Mapping[int, int], at: datetime) -> bool:
-    """Sell to an order whose payment came late. True when it has its pieces, now or from before.
+    """Sell to an order that is paid, also late. True when it has its pieces, now or from before.
 
     False, with nothing written, when there are not enough pieces: the payment must go back.
     """
-    if commit(reference=reference, at=at):
-        return True
+    ordered = sorted(quantities.items())
     try:
-        reserve(reference=reference, quantities=quantities, at=at)
-    except OutOfStock:
-        return False
-    return commit(reference=reference, at=at)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT stock_sell(%s, %s::bigint[], %s::bigint[], %s)",
+                [reference, [sku_id for sku_id, _pieces in ordered], [pieces for _sku_id, pieces in ordered], at],
+            )
+    except DatabaseError as error:
+        if is_short(error):
+            return False
+        raise
+    return True
 
 
 def restock(*, reference: str, quantities: Mapping[int, int], at: datetime) -> None:
@@ -234,25 +230,11 @@ def _set_on_hand(on_hand: Mapping[int, int], *, reference: str, at: datetime, is
         marks.products_changed_by(lambda: product_numbers(on_hand))
 
 
-def _settle(reference: str, to: ReservationState, kind: str, at: datetime) -> bool:
-    """Move an order's open reservations and their pieces: three statements, or one when there are none."""
-    with transaction.atomic():
-        held = {
-            pk: (sku_id, quantity)
-            for pk, sku_id, quantity in Reservation.objects.filter(
-                reference=reference, state=ReservationState.OPEN
-            ).values_list("pk", "sku_id", "quantity")
-        }
-        if not held:
-            return False
-        moved = move_many(
-            Reservation, held, source=ReservationState.OPEN, to=to, actor="system", at=at, reason=reference
-        )
-        if not moved:
-            return False
-        quantities = dict(held[pk] for pk in moved)
-        _execute(_SETTLE, quantities, reference=reference, at=at, kind=kind)
-        return True
+def _settle(reference: str, to: ReservationState, at: datetime) -> bool:
+    """Move an order's open reservations and their pieces; false when there are none. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT stock_settle(%s, %s, %s)", [reference, to, at])
+        return bool(cursor.fetchone()[0])
 
 
 def _execute(sql: str, quantities: Mapping[int, int], **facts: Any) -> Sequence[tuple[Any, ...]]:

@@ -48,7 +48,8 @@ def remember(*, what: str, subject: str, due_at: datetime) -> None:
 
 def forget(*, what: str, subject: str) -> None:
     """Cancel open work that its cause has made pointless."""
-    Due.objects.filter(what=what, subject=subject).exclude(state=DueState.DONE).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT work_forget(ARRAY[%s], ARRAY[%s])", [what, subject])
 
 
 def claim(*, what: str, limit: int) -> list[Due]:

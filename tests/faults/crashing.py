@@ -25,13 +25,16 @@ CRASHES = os.environ.get("LINJIA_FAULT_CRASHES", "")
 # In the short form: after how many seconds a dead worker's rows, and transfers nobody knows, are taken up again.
 LEASE_SECONDS = int(os.environ.get("LINJIA_FAULT_LEASE_SECONDS", "0"))
 # One statement, which is its own transaction.
-STATEMENTS = {"place": "orders.checkout.place._write", "pay_answer": "orders.payments.actions._record_answer"}
+STATEMENTS = {
+    "place": "orders.checkout.place._write",
+    "pay_answer": "orders.payments.actions._record_answer",
+    "confirm_payment": "orders.flow.paid._write",
+}
 # Where each path begins. The first two commit after the function returned: their answer is recorded with them.
 PATHS = {
     "cancel": "orders.api.orders.cancel_order",
     "withdraw": "distributors.payouts.actions.request",
     "pay": "orders.api.payments.start_payment",
-    "confirm_payment": "orders.flow.notices.confirm_payment",
     "refund_send": "orders.flow.tasks.send_refund",
     "confirm_refund": "orders.flow.notices.confirm_refund",
     "withdrawal_send": "distributors.payouts.tasks.pay_approved",

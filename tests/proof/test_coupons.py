@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from orders.flow import payment, refunding, reversal
+from orders.flow import paid, refunding, reversal
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from shop.coupons.actions import claim
@@ -69,7 +69,7 @@ def test_a_bug_in_the_code_turns_red() -> None:
 
     assert "coupon_back" in forgets(reversal.coupons, "give_back", lambda: cancel(order))
     # Unfunded, the order cannot pay what it promised: the books refuse it.
-    assert forgets(payment, "_coupons_funded", lambda: trade.pay(order)) & {
+    assert forgets(paid, "_coupons_funded", lambda: trade.pay(order)) & {
         "InsufficientFunds",
         "coupon_booked",
         "ValueError",

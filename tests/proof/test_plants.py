@@ -9,7 +9,8 @@ from django.db import DatabaseError, connection
 from orders.flow.verification import prove_all
 from shop.base.errors import DomainError
 from tests.proof import scenarios
-from tests.proof.plants import CODE, SQL, Plant
+from tests.proof.hands import SQL
+from tests.proof.plants import CODE, Plant
 from tests.properties.opening import opened_town
 from tests.properties.trade_machine import TradeMachine
 
