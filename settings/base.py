@@ -113,12 +113,14 @@ MIDDLEWARE = [
     # The short path ends here: kept pages go no deeper, and are counted but not logged one by one.
     "shop.pages.middleware.KeptPageMiddleware",
     "shop.web.request_log.RequestLogMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    # Views of the API go no deeper: what follows is for pages.
+    "shop.api.middleware.ApiMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "shop.web.origin.OriginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "simple_history.middleware.HistoryRequestMiddleware",
     # Last, so that it is the first to hear of a refusal.
     "shop.web.middleware.RefusalMiddleware",
 ]
@@ -239,7 +241,8 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["shop.api.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["shop.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "shop.api.negotiation.ContentNegotiation",
     "DEFAULT_PARSER_CLASSES": ["shop.api.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

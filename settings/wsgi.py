@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import ResolverMatch
 
 from settings.front import Front
+from shop.base.routes import route_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings.dev")
 os.environ.setdefault("LINJIA_PROCESS", "web")
@@ -18,15 +19,15 @@ django.setup(set_prefix=False)
 
 
 class Handler(WSGIHandler):
-    """Django's, which does not look an address up again that the middleware has just looked up."""
+    """Django's, which does not look an address up again that it knows, or that the middleware has just looked up."""
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         """Return the view for a request."""
-        match: ResolverMatch | None = getattr(request, "found_route", None)
-        if match is None or hasattr(request, "urlconf"):
+        if hasattr(request, "urlconf"):
             return super().resolve_request(request)
-        request.resolver_match = match
-        return match
+        found: ResolverMatch | None = getattr(request, "found_route", None)
+        request.resolver_match = found or route_of(request.path_info)
+        return request.resolver_match
 
 
 # Where no page is kept, none is remembered either.

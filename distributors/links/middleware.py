@@ -43,6 +43,8 @@ _COOKIELESS = ("/api/", "/static/", "/media/", "/healthz", "/readyz", "/metrics"
 # How long a process remembers what a token stands for; a revoked link counts that much longer. Seconds.
 _REMEMBER_SECONDS = 5.0
 _REMEMBER_MAX = 2_000
+# Devices and persons a process has seen to; a number each.
+_MERGED_MAX = 10_000
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -55,7 +57,7 @@ class ShareMiddleware:
             raise ImproperlyConfigured("LINJIA_SELF_PURCHASE must be discount or off.")
         self._get_response = get_response
         self._links: dict[str, tuple[float, ShareLink | None]] = {}
-        self._merged: set[str] = set()
+        self._merged: set[int] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         key, is_new = _visitor_key(request)
@@ -143,22 +145,30 @@ class ShareMiddleware:
         user = _user(request)
         if user is None:
             return
-        mark = f"links:merged:{token_hash(key)[:24]}:{user.pk}"
         session = getattr(request, "session", None)
-        if session is not None and "Authorization" not in request.headers:
+        if session is None or "Authorization" in request.headers:
+            if not self._is_first(key, user):
+                return
+        else:
+            mark = _mark(key, user)
             if session.get("lj_merged") == mark:
                 return
             session["lj_merged"] = mark
-        else:
-            if mark in self._merged:
-                return
-            # This process need not ask again; merging again would change nothing.
-            if len(self._merged) >= _REMEMBER_MAX:
-                self._merged.clear()
-            self._merged.add(mark)
-            if not _first_time(mark):
-                return
         actions.merge_visitor(visitor_key=key, user=user, now=timezone.now())
+
+    def _is_first(self, key: str, user: User) -> bool:
+        """Whether nobody saw to this device and person lately; merging again would change nothing."""
+        seen = hash((key, user.pk))
+        if seen in self._merged:
+            return False
+        if len(self._merged) >= _MERGED_MAX:
+            self._merged.clear()
+        self._merged.add(seen)
+        return _first_time(_mark(key, user))
+
+
+def _mark(key: str, user: User) -> str:
+    return f"links:merged:{token_hash(key)[:24]}:{user.pk}"
 
 
 def _visitor_key(request: HttpRequest) -> tuple[str, bool]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+
 from distributors.commissions.rules import NO_RATES, Rates
 from distributors.links.attribution import Credit
 from orders.checkout.items import Item
@@ -86,7 +88,7 @@ class QuoteGroup:
     freight_fen: int
     payable_fen: int
     is_deliverable: bool | None
-    freight_notes: tuple[str, ...]
+    freight_notes: tuple[str | Promise, ...]
 
 
 @dataclass(frozen=True, slots=True)

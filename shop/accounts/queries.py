@@ -18,12 +18,7 @@ _USER_NAMES = [field.attname for field in _USER]
 _READ: list[tuple[int, Any]] = [
     (place, field.from_db_value) for place, field in enumerate(_USER) if hasattr(field, "from_db_value")
 ]
-_USER_OF_TOKEN = f"""
-SELECT {", ".join(f"person.{field.column}" for field in _USER)}
-FROM accounts_accesstoken token JOIN accounts_user person ON person.id = token.user_id
-WHERE token.token_hash = %s AND token.kind = 'access' AND token.revoked_at IS NULL AND token.expires_at > %s
-  AND person.is_active
-"""  # noqa: S608 - column names of our own model
+_USER_OF_TOKEN = f"SELECT {', '.join(str(field.column) for field in _USER)} FROM accounts_user_of_token(%s, %s)"  # noqa: S608 - our own columns
 
 
 def user_of_token(token: str, now: datetime) -> User | None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from shop.freight.models import FreightRule, FreightTemplate
 from shop.freight.rules import FreightQuote, Rule, Template, join_quotes, match, quote

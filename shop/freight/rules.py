@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.functional import Promise, lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from shop.base.money import format_yuan
 
@@ -48,11 +49,14 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class FreightQuote:
-    """What delivery of one supplier's parcel costs, and why. 0 fen when it cannot be delivered."""
+    """What delivery of one supplier's parcel costs, and why. 0 fen when it cannot be delivered.
+
+    Sentences are put into words when they are read: placing an order needs the sum alone.
+    """
 
     fen: int
     is_deliverable: bool
-    explanation: tuple[str, ...] = ()
+    explanation: tuple[str | Promise, ...] = ()
 
 
 def match(rules: Sequence[Rule], lineage: Sequence[str]) -> Rule | None:
@@ -77,35 +81,35 @@ def quote(*, template: Template, units: Mapping[str, int], goods_fen: int) -> Fr
         raise ValueError("quote() takes units and money that are not negative")
     rule = template.rule
     if rule is None or not rule.is_deliverable:
-        return FreightQuote(0, False, (_("Cannot be delivered to this address."),))
+        return FreightQuote(0, False, (_NOT_THERE,))
     free_above_fen = rule.free_above_fen
     if free_above_fen is not None and goods_fen >= free_above_fen:
         if free_above_fen == 0:
-            return FreightQuote(0, True, (_("Free delivery."),))
-        text = _("Free delivery from ¥%(amount)s.") % {"amount": format_yuan(free_above_fen)}
-        return FreightQuote(0, True, (text,))
+            return FreightQuote(0, True, (_FREE,))
+        return FreightQuote(0, True, (_free_from(free_above_fen),))
     steps = _steps(max(count, 1), rule)
     fen = rule.first_fen + steps * rule.continued_fen
     if fen == 0:
-        return FreightQuote(0, True, (_("Free delivery."),))
-    explanation = [_first_text(template.basis, rule)]
+        return FreightQuote(0, True, (_FREE,))
+    explanation: list[str | Promise] = [_first(template.basis, rule)]
     if steps and rule.continued_fen:
-        explanation.append(_continued_text(template.basis, rule, steps))
+        explanation.append(_continued(template.basis, rule, steps))
     if free_above_fen is not None:
-        missing = format_yuan(free_above_fen - goods_fen)
-        explanation.append(_("Add ¥%(amount)s of goods for free delivery.") % {"amount": missing})
+        explanation.append(_missing(free_above_fen - goods_fen))
     return FreightQuote(fen, True, tuple(explanation))
 
 
 def join_quotes(quotes: Sequence[FreightQuote]) -> FreightQuote:
     """Return the quote of a parcel whose goods follow several templates: all of it, or not deliverable."""
+    if len(quotes) == 1:
+        return quotes[0]
     if not quotes or not all(one.is_deliverable for one in quotes):
         stuck = [text for one in quotes if not one.is_deliverable for text in one.explanation]
-        return FreightQuote(0, False, tuple(dict.fromkeys(stuck or [_("Cannot be delivered to this address.")])))
+        return FreightQuote(0, False, tuple(dict.fromkeys(stuck or [_NOT_THERE])))
     texts = dict.fromkeys(text for one in quotes for text in one.explanation)
     fen = sum(one.fen for one in quotes)
-    if fen and _("Free delivery.") in texts:
-        del texts[_("Free delivery.")]
+    if fen:
+        texts.pop(_FREE, None)
     return FreightQuote(fen, True, tuple(texts))
 
 
@@ -130,9 +134,23 @@ def _continued_text(basis: str, rule: Rule, steps: int) -> str:
     }
 
 
+def _free_from_text(fen: int) -> str:
+    return _("Free delivery from ¥%(amount)s.") % {"amount": format_yuan(fen)}
+
+
+def _missing_text(fen: int) -> str:
+    return _("Add ¥%(amount)s of goods for free delivery.") % {"amount": format_yuan(fen)}
+
+
 def _units_text(basis: str, units: int) -> str:
     if basis == Basis.PIECE:
         return ngettext("%(count)d piece", "%(count)d pieces", units) % {"count": units}
     if units % 1000 == 0:
         return _("%(count)d kg") % {"count": units // 1000}
     return _("%(count)d g") % {"count": units}
+
+
+_NOT_THERE = gettext_lazy("Cannot be delivered to this address.")
+_FREE = gettext_lazy("Free delivery.")
+_first, _continued = lazy(_first_text, str), lazy(_continued_text, str)
+_free_from, _missing = lazy(_free_from_text, str), lazy(_missing_text, str)

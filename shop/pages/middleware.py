@@ -13,12 +13,13 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, ResolverMatch
 from django.utils.translation import get_language_from_request, override
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from shop.base.errors import DomainError
+from shop.base.routes import route_of
 from shop.pages import kept
 from shop.pages.marks import EVERYTHING, mark_key
 from shop.pages.promises import Promise, asks_for_part
@@ -41,7 +42,7 @@ class KeptPageMiddleware:
         if request.method not in ("GET", "HEAD"):
             return self._get_response(request)
         try:
-            match = resolve(request.path_info)
+            match = route_of(request.path_info)
         except Resolver404:
             return self._get_response(request)
         request.found_route = match  # type: ignore[attr-defined]

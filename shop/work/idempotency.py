@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -31,8 +32,14 @@ class StillRunning(Conflict):
 
 def request_hash(*parts: Any) -> str:
     """Return the hash two requests share when they ask for the same thing."""
-    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    try:
+        canonical = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS)
+    except TypeError:
+        canonical = b""
+    if not canonical or not canonical.isascii():
+        # The same text for all that has no other letters, which is most; hashes on record stay as they are.
+        canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return hashlib.sha256(canonical).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
