@@ -56,7 +56,8 @@ def _reasons(user_id: int) -> Iterator[str | Promise]:
 
 
 def _erase(user_id: int, now: datetime) -> None:
-    # Withdrawals keep the payee's name under seal: the books and the tax office want it.
+    # Withdrawals keep the payee's name under seal: the books and the tax office want it. Where it went, WeChat knows.
+    Withdrawal.objects.filter(store__distributor__user_id=user_id).exclude(openid="").update(openid="")
     PayoutAccount.objects.filter(distributor__user_id=user_id).delete()
     for distributor in Distributor.objects.filter(user_id=user_id):
         distributor.real_name = distributor.identity_number = distributor.introduction = ""
@@ -67,6 +68,10 @@ def _erase(user_id: int, now: datetime) -> None:
         store.save(update_fields=["name", "announcement", "portrait", "picture"])
         if picture is not None:
             release(picture=picture, now=now)
+
+
+def _expire(user_id: int, now: datetime) -> None:
+    Withdrawal.objects.filter(store__distributor__user_id=user_id).update(real_name="")
 
 
 def _withdraw(user_id: int, purpose: str, now: datetime) -> None:
@@ -80,5 +85,6 @@ PART = Part(
     tell=_tell,
     reasons=_reasons,
     erase=_erase,
+    expire=_expire,
     withdraw=_withdraw,
 )

@@ -58,9 +58,11 @@ def mark_cancelled(*, order: Order, reason: str, actor: str, at: datetime) -> No
     """Give up an order that is not paid; its parts close. Raises ``Conflict`` when it is paid."""
     require_transaction()
     changes = {"cancelled_at": at, "cancel_reason": reason[:120]}
-    move(order, OrderState.CANCELLED, actor=actor, at=at, reason=reason[:300], changes=changes)
+    # A customer's own words stand in her order alone: the history keeps for ever what it is told.
+    told = "" if actor.startswith("user:") else reason[:300]
+    move(order, OrderState.CANCELLED, actor=actor, at=at, reason=told, changes=changes)
     for state in (SupplierOrderState.WAITING, SupplierOrderState.HELD):
-        _move_parts(order, state, SupplierOrderState.CLOSED, actor=actor, at=at, reason=reason[:300])
+        _move_parts(order, state, SupplierOrderState.CLOSED, actor=actor, at=at, reason=told)
 
 
 def mark_shipped(*, supplier_order: SupplierOrder, auto_receive_at: datetime, actor: str, at: datetime) -> None:

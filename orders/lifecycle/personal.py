@@ -37,7 +37,7 @@ def _reasons(user_id: int) -> Iterator[str | Promise]:
 
 def _erase(user_id: int, now: datetime) -> None:
     # Recipient and address stay with the order, under seal, as long as the law asks for.
-    Order.objects.filter(user_id=user_id).exclude(note="").update(note="")
+    Order.objects.filter(user_id=user_id).exclude(note="", cancel_reason="").update(note="", cancel_reason="")
 
 
 def _expire(user_id: int, now: datetime) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from orders.lifecycle.models import Order
 from orders.lifecycle.states import OrderState
 from orders.payments.models import BookDifference, GatewayNotice, Payment
-from orders.payments.rules import MISMATCH, Told
+from orders.payments.rules import MISMATCH, Told, without_persons
 from orders.payments.states import PaymentState
 from shop.base.errors import Conflict, Invalid
 from shop.base.locks import lock_rows, require_transaction, retry_on_contention
@@ -231,7 +231,7 @@ def explain_difference(*, difference: BookDifference, text: str, actor: str) -> 
 
 
 def record_notice(*, gateway: str, notice: Notice, now: datetime) -> int | None:
-    """Store a proven notice raw and return its id; None when this event was stored before.
+    """Store a proven notice as it came, but for names of people, and return its id; None when this event was stored before.
 
     Call it inside the transaction that applies the notice: a rival with the same event waits for that
     one to end. Raises :class:`NoticeMismatch` when the event is known with other content.
@@ -250,7 +250,7 @@ def record_notice(*, gateway: str, notice: Notice, now: datetime) -> int | None:
 
 def notice_values(notice: Notice) -> list[Any]:
     """Return what a notice says as ``payments_keep_notice`` takes it, from the event on."""
-    raw = json.dumps(notice.raw, ensure_ascii=False)
+    raw = json.dumps(without_persons(notice.raw), ensure_ascii=False)
     return [notice.event_id, notice.kind, notice.number, notice.state, notice.amount_fen, raw]
 
 

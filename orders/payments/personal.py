@@ -35,8 +35,9 @@ def _reasons(user_id: int) -> Iterator[str | Promise]:
 
 
 def _erase(user_id: int, now: datetime) -> None:
-    # Tells an app's own name of the person to nobody but WeChat: refunds are over when she may leave.
-    Payment.objects.filter(order__user_id=user_id).update(client_params={}, code_url="")
+    # Refunds are over when she may leave, and would need her openid no more than those before.
+    Payment.objects.filter(order__user_id=user_id).update(client_params={}, code_url="", payer_openid="")
+    Refund.objects.filter(payment__order__user_id=user_id, cause=Refund.Cause.CANCELLED).update(reason="")
 
 
 PART = Part(name="payments", tables=frozenset(), tell=_tell, reasons=_reasons, erase=_erase)

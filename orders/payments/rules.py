@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from orders.lifecycle.rules import SoldOrder
 
@@ -73,6 +74,17 @@ class TakingFacts:
     payment: PaymentFact | None
     known: KnownTransaction | None
     sold: SoldOrder | None
+
+
+# What a channel tells of the payer herself; our books need none of it.
+_OF_PERSONS = frozenset({"openid", "sp_openid", "sub_openid", "user_received_account", "user_name"})
+
+
+def without_persons(told: Any) -> Any:
+    """Return what a gateway told, however deep, without its names for people and their bank accounts."""
+    if isinstance(told, dict):
+        return {name: without_persons(value) for name, value in told.items() if name not in _OF_PERSONS}
+    return [without_persons(value) for value in told] if isinstance(told, list) else told
 
 
 def mismatch(claim: Claim, expected: Expected | None) -> str:

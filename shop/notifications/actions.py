@@ -52,3 +52,15 @@ def mark_read(*, user: User, notices: Sequence[Notification], at: datetime) -> i
     """Mark some of the user's messages as read; return how many were new."""
     chosen = [notice.pk for notice in notices]
     return Notification.objects.filter(user=user, pk__in=chosen, read_at=None).update(read_at=at)
+
+
+def forget_words(*, user_ids: Sequence[int], kind: str, fact: str, values: Sequence[str], words: str) -> int:
+    """Take a fact (``words``) out of some people's messages of a kind whose ``fact`` is one of ``values``; return how many.
+
+    For what somebody said who has left: others were told of it, and keep that they were told.
+    """
+    changed = []
+    for row in Notification.objects.filter(user_id__in=user_ids, kind=kind, **{f"facts__{fact}__in": list(values)}):
+        row.facts = {**row.facts, words: ""}
+        changed.append(row)
+    return Notification.objects.bulk_update(changed, ["facts"], batch_size=200)
