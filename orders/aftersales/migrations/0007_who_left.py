@@ -44,7 +44,7 @@ CREATE TRIGGER aftersales_evidencephoto_rows BEFORE UPDATE OR DELETE ON aftersal
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("aftersales", "0005_photos_stay"),
+        ("aftersales", "0006_waiting"),
         ("lifecycle", "0001_initial"),
         ("personal", "0001_initial"),
     ]
