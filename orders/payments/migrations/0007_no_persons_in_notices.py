@@ -13,6 +13,6 @@ ALTER TABLE payments_gatewaynotice ENABLE TRIGGER payments_gatewaynotice_rows;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0005_apps_of_payers")]
+    dependencies = [("payments", "0006_taking")]
 
     operations = [migrations.RunSQL(FORGET, migrations.RunSQL.noop)]
