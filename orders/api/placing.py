@@ -13,7 +13,7 @@ from orders.api.cart import ItemInput, coupons_of, items_of
 from orders.checkout.place import Checkout, Placed, place_once
 from orders.checkout.queries import Wish
 from orders.checkout.split import QuoteGroup, QuoteLine
-from orders.lifecycle.models import Order
+from orders.lifecycle.rules import OrderDraft
 from orders.lifecycle.states import OrderState, SupplierOrderState
 from shop.api.auth import caller
 from shop.api.catalogue import small_image
@@ -72,19 +72,19 @@ def place(request: Request) -> Response:
 
 def placed_facts(request: Request, placed: Placed) -> dict[str, Any]:
     """Return a new order as ``OrderDetailOutput`` shows it."""
-    order = placed.order
-    parts = zip(placed.part_numbers, placed.quote.groups, _first_lines(placed), strict=True)
+    order = placed.rows.draft
+    parts = zip(placed.rows.part_numbers, placed.quote.groups, _first_lines(placed), strict=True)
     return {
-        "number": order.number,
+        "number": placed.rows.number,
         "state": str(OrderState.PLACED),
         "state_label": str(OrderState.PLACED.label),
         **_sums(order),
         "paid_fen": 0,
         "refunded_fen": 0,
-        "recipient_name": order.recipient_name,
-        "recipient_phone": order.recipient_phone,
-        "region_names": order.region_names,
-        "address_detail": order.address_detail,
+        "recipient_name": order.recipient.name,
+        "recipient_phone": order.recipient.phone,
+        "region_names": order.recipient.region_names,
+        "address_detail": order.recipient.detail,
         "note": order.note,
         "placed_at": _instant(order.placed_at),
         "expires_at": _instant(order.expires_at),
@@ -172,7 +172,7 @@ def _line(request: Request, line: QuoteLine, place: int) -> dict[str, Any]:
     }
 
 
-def _sums(row: Order | QuoteGroup) -> dict[str, int]:
+def _sums(row: OrderDraft | QuoteGroup) -> dict[str, int]:
     return {name: getattr(row, name) for name in ("goods_fen", "discount_fen", "freight_fen", "payable_fen")}
 
 

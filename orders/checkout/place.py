@@ -49,11 +49,10 @@ class PriceChanged(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order that is being placed: the order itself, what it was made from, its parts' numbers in order."""
+    """An order that is being placed: its rows, and what they were made from."""
 
-    order: Order
+    rows: OrderRows
     quote: Quote
-    part_numbers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +99,8 @@ def place_order(
 def _place_order(*, checkout: Checkout) -> Order:
     wish = _checked(checkout.wish)
     note = _note(checkout.note)
-    placed, rows = _prepare(checkout, note, facts_of(wish))
-    return stored(placed.order, _write(checkout, placed, rows, None, None))
+    placed = _prepare(checkout, note, facts_of(wish))
+    return stored(placed.rows, _write(placed, None, None))
 
 
 @retry_on_contention()
@@ -117,9 +116,9 @@ def place_once(*, checkout: Checkout, once: Once, answer: Callable[[Placed], Any
     facts = facts_once(wish, once)
     if not isinstance(facts, Facts):
         return (*replay(once, facts), True)
-    placed, rows = _prepare(checkout, note, facts)
+    placed = _prepare(checkout, note, facts)
     body = answer(placed)
-    if _write(checkout, placed, rows, once, body):
+    if _write(placed, once, body):
         return CREATED, body, False
     # A rival with the same key was faster by a moment.
     first = answered(once)
@@ -133,7 +132,7 @@ def _checked(wish: Wish) -> Wish:
     return wish
 
 
-def _prepare(checkout: Checkout, note: str, facts: Facts) -> tuple[Placed, OrderRows]:
+def _prepare(checkout: Checkout, note: str, facts: Facts) -> Placed:
     """Return the order to be, with everything decided and nothing written."""
     wish = checkout.wish
     if wish.user is None or facts.recipient is None:
@@ -145,8 +144,7 @@ def _prepare(checkout: Checkout, note: str, facts: Facts) -> tuple[Placed, Order
     _refuse_troubles(found)
     refuse_unused(found.coupons, wish.coupons)
     _refuse_other_price(found, checkout.expected_payable_fen)
-    rows = order_rows(_draft(wish.user, facts.recipient, note, found, wish.now))
-    return Placed(rows.order, found, rows.part_numbers), rows
+    return Placed(order_rows(_draft(wish.user, facts.recipient, note, found, wish.now)), found)
 
 
 _PLACE = (
@@ -156,18 +154,18 @@ _PLACE = (
 _PLACE_WITH_COUPONS = _PLACE.replace("checkout_place(", "checkout_place_with_coupons(%s::json, ")
 
 
-def _write(checkout: Checkout, placed: Placed, rows: OrderRows, once: Once | None, body: Any) -> int:
+def _write(placed: Placed, once: Once | None, body: Any) -> int:
     """Write all of it in one statement; return the order's id, 0 when the key was taken meanwhile."""
-    order = placed.order
+    rows, draft = placed.rows, placed.rows.draft
     pieces = pieces_by_sku((line.goods.sku_id, line.quantity) for line in placed.quote.lines)
     arguments = [
         *rows.json,
         list(pieces),
         list(pieces.values()),
-        order.user_id,
-        order.number,
-        order.expires_at,
-        order.placed_at,
+        draft.user_id,
+        rows.number,
+        draft.expires_at,
+        draft.placed_at,
         once.caller if once else "",
         once.key if once else "",
         once.asked if once else "",

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import orjson
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models.expressions import Col
@@ -92,12 +93,27 @@ class SealedJSONField(models.JSONField):
 
     def sealed(self, value: Any) -> Any:
         """Return what the column holds for some facts; for statements that are written by hand."""
-        return None if value is None else ring().seal(json.dumps(value, default=str), self.label)
+        return None if value is None else ring().seal(_text(value), self.label)
 
     def opened(self, stored: Any) -> Any:
         """Return the facts of what a column held. What an earlier version kept open is returned as it is."""
         is_sealed = isinstance(stored, str) and stored.startswith(PREFIX)
-        return json.loads(ring().open(stored, self.label)) if is_sealed else stored
+        return _value(ring().open(stored, self.label)) if is_sealed else stored
+
+
+def _text(value: Any) -> str:
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except TypeError:
+        # Keys that are no texts, numbers without end, halves of letters.
+        return json.dumps(value, default=str)
+
+
+def _value(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 @SealedField.register_lookup
