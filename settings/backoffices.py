@@ -46,6 +46,14 @@ def _icon(request: HttpRequest) -> str:
     return static("img/mark.svg")
 
 
+def _office_style(request: HttpRequest) -> str:
+    return static("css/office.css")
+
+
+def _office_script(request: HttpRequest) -> str:
+    return static("js/office.js")
+
+
 def _may(permission: str) -> Callable[[HttpRequest], bool]:
     def allowed(request: HttpRequest) -> bool:
         user: Any = request.user
@@ -108,6 +116,8 @@ _COMMON: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "12px",
+    "STYLES": [_office_style],
+    "SCRIPTS": [_office_script],
     "COLORS": {"base": _PAPER_AND_INK, "primary": _VERMILION},
 }
 
@@ -202,6 +212,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
                     _staff("accounts", "user", _("People"), "person"),
                     _staff("auth", "group", _("Roles"), "admin_panel_settings"),
                     _staff("work", "due", _("Due work"), "schedule"),
+                    _staff("django_celery_beat", "periodictask", _("The clock"), "alarm"),
                     _staff("states", "statechange", _("History of states"), "history"),
                 ],
             },

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -65,4 +65,16 @@ admin.site.unregister(Group)
 class GroupAdmin(ModelAdmin):
     """Roles of the staff: which permissions belong to which."""
 
-    filter_horizontal = ("permissions",)
+    search_fields = ("name",)
+    autocomplete_fields = ("permissions",)
+
+
+@admin.register(Permission)
+class PermissionAdmin(ReadOnly, ModelAdmin):
+    """What a role may be allowed: found by name where roles are written."""
+
+    list_display = ("name", "codename")
+    search_fields = ("name", "codename", "content_type__model")
+    ordering = ("content_type__app_label", "codename")
+    fields = ("name", "codename", "content_type")
+    readonly_fields = fields

@@ -1,4 +1,4 @@
-"""Staff: what is due, and what is stuck."""
+"""Staff: what is due, what is stuck, and what the clock rings for."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
 
 from shop.base.backoffice import Act, Acting, ReadOnly
@@ -32,3 +33,25 @@ class DueAdmin(ReadOnly, Acting, ModelAdmin):
             permission="work.change_due",
         ),
     )
+
+
+# The clock's tasks are written in the settings and put here by the clock itself; what somebody typed would be
+# overwritten or, worse, ring for money at an hour nobody reviewed.
+for _model in (PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule):
+    admin.site.unregister(_model)
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(ReadOnly, ModelAdmin):
+    """When the clock rings, and when it last rang."""
+
+    list_display = ("name", "rhythm", "enabled", "last_run_at", "total_run_count")
+    search_fields = ("name", "task")
+    fields = ("name", "task", "rhythm", "enabled", "last_run_at", "total_run_count", "queue")
+    readonly_fields = fields
+    ordering = ("name",)
+    list_select_related = ("interval", "crontab", "solar", "clocked")
+
+    @admin.display(description=_("rhythm"))
+    def rhythm(self, row: PeriodicTask) -> str:
+        return str(row.scheduler)

@@ -47,10 +47,11 @@ def chromium() -> Iterator[Browser]:
 class Visitor:
     """Somebody with a browser. ``complaints`` are console errors, script errors and refused content."""
 
-    def __init__(self, context: BrowserContext, address: str, width: int) -> None:
+    def __init__(self, context: BrowserContext, address: str, size: tuple[int, int], language: str) -> None:
         self.context = context
         self.address = address
-        self.width = width
+        self.size = size
+        self.language = language
         self.complaints: list[str] = []
         self.page: Page = context.new_page()
         self.page.on("console", self._listen)
@@ -74,9 +75,14 @@ class Visitor:
         self.page.goto(self.address + path)
         return self.page
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Turn the device: the page that stands open is laid out anew."""
+        self.size = size
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+
     def overflow(self) -> int:
         """How many pixels the page is wider than the screen."""
-        return int(self.page.evaluate("document.documentElement.scrollWidth")) - self.width
+        return int(self.page.evaluate("document.documentElement.scrollWidth")) - self.size[0]
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ def visitor(chromium: Browser, live_server: Any) -> Iterator[Callable[..., Visit
         )
         context.set_default_timeout(15_000)
         contexts.append(context)
-        return Visitor(context, live_server.url, width)
+        return Visitor(context, live_server.url, size, language)
 
     yield arrive
     for context in contexts:

@@ -1,29 +1,28 @@
-"""Every page of the shop, looked at in Chromium as somebody who may see it, on a phone and on a desk.
+"""Every page of the shop, looked at in Chromium as somebody who may see it, on a phone and on a desk, in both languages.
 
-Held for each: nothing against WCAG 2.2 A and AA that axe can see, nothing wider than the screen, one heading of the
-first rank, no complaint in the console. The pictures stay in ``test-results/pages/`` to be looked at.
+The pictures stay in ``test-results/pages/`` to be looked at. What is held of each stands in ``looking.py``.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings as current
 from django.core.files.storage import default_storage
+from django.test import RequestFactory
 
+from settings.trouble import server_error
+from shop.accounts.models import User
+from tests import world
 from tests.browser.conftest import DESK, PHONE, Visitor
+from tests.browser.looking import faults
 from tests.routes import Route, access, routes
 from tests.two_worlds import Town, media_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PICTURES = Path(current.BASE_DIR) / "test-results" / "pages"
 # Django's and the panels' own pages, the machine's answers, and what changes who one is.
 NOT_OURS = ("admin/", "supplier/", "api/", "media/", "metrics", "sign-out/", "i18n/")
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 
 
 @pytest.fixture
@@ -47,35 +46,72 @@ def pages(town: Town) -> Iterator[tuple[str, Route, str]]:
             yield role, route, url
 
 
-def faults(visitor: Visitor, url: str, picture: Path) -> Iterator[str]:
-    """Open a page, keep its picture, and yield what is wrong with it."""
-    visitor.complaints.clear()
-    page = visitor.open(url)
-    page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
-    page.screenshot(path=picture, full_page=True, animations="disabled")
-    if (wider := visitor.overflow()) > 0:
-        yield f"{wider} px wider than the screen"
-    if (headings := page.locator("h1").count()) != 1:
-        yield f"{headings} headings of the first rank"
-    yield from visitor.complaints
-    for rule in Axe().run(page, options=RULES).response["violations"]:
-        for node in rule["nodes"]:
-            yield f"{rule['id']}: {node['html'][:160]} {node['failureSummary'].splitlines()[-1].strip()}"
+def name_of(route: Route) -> str:
+    return re.sub(r"\W+", "-", re.sub(r"<\w+:(\w+)>", r"\1", route.pattern)).strip("-") or "home"
 
 
-@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (DESK, "en-GB")], ids=["phone-zh", "desk-en"])
+def people_with_nothing() -> dict[str, User | None]:
+    """Somebody new, and somebody whose store has just opened: what they see is mostly empty."""
+    return {
+        "anonymous": None,
+        "customer": world.customer("新 Xin"),
+        "distributor": world.store("初 Chu", called="初来小店").distributor.user,
+    }
+
+
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (DESK, "en-GB")], ids=["zh", "en"])
 def test_every_page_can_be_used_by_everybody(
     visitor: Callable[..., Visitor], town: Town, size: tuple[int, int], language: str
 ) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     looked_at, wrong, now = 0, [], ""
     person = visitor(size, language=language)
-    for role, route, url in sorted(pages(town), key=lambda found: found[0]):
+    found = sorted(pages(town), key=lambda one: one[0])
+    for role, route, url in found:
         if role != now:
             now = role
             person.sign_in(None if role == "anonymous" else town.own[role].user)
-        name = re.sub(r"\W+", "-", re.sub(r"<\w+:(\w+)>", r"\1", route.pattern)).strip("-") or "home"
-        wrong += [f"{url} ({role}): {fault}" for fault in faults(person, url, PICTURES / f"{name}-{size[0]}.png")]
+        person.open(url)
+        wrong += [f"{url} ({role}): {fault}" for fault in faults(person, name_of(route))]
         looked_at += 1
     assert not wrong, "\n".join(wrong)
     assert looked_at > 45
+
+
+def test_a_page_without_anything_is_a_page_too(visitor: Callable[..., Visitor], town: Town) -> None:
+    looked_at, wrong, now = 0, [], ""
+    empty = people_with_nothing()
+    person = visitor(PHONE)
+    for role, route, url in sorted(pages(town), key=lambda one: one[0]):
+        if role == "anonymous" or route.parameters:
+            continue
+        if role != now:
+            now = role
+            person.sign_in(empty[role])
+        person.open(url)
+        wrong += [f"{url} ({role}): {fault}" for fault in faults(person, f"empty-{name_of(route)}", other_size=False)]
+        looked_at += 1
+    assert not wrong, "\n".join(wrong)
+    assert looked_at > 25
+
+
+def test_a_refusal_has_a_way_out(visitor: Callable[..., Visitor], rf: RequestFactory) -> None:
+    """What is not there, what may not be sent, and what failed on our side."""
+    wrong = []
+    person = visitor(PHONE)
+    try:
+        raise RuntimeError("tea is spilt")
+    except RuntimeError:
+        broken = server_error(rf.get("/broken/"))
+    person.page.route(
+        "**/broken/", lambda route: route.fulfill(status=500, body=broken.content, content_type="text/html")
+    )
+    # First what is not there at all: later the service worker asks in the page's place.
+    for url, status in (("/broken/", 500), ("/nothing-here/", 404), ("/p/nothing/", 404)):
+        answer = person.page.goto(person.address + url)
+        assert answer is not None
+        assert answer.status == status, url
+        # The browser itself writes down that an answer was a refusal.
+        person.complaints[:] = [one for one in person.complaints if f"status of {status}" not in one]
+        wrong += [f"{url}: {fault}" for fault in faults(person, f"refused{url.strip('/')}".replace("/", "-"))]
+        assert person.page.locator("main a[href]").count() >= 1, url
+    assert not wrong, "\n".join(wrong)

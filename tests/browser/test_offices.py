@@ -1,18 +1,65 @@
 """The back offices in a real browser: their scripts run under a policy without inline scripts."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.urls import reverse
 
 from distributors.payouts import actions as payouts
 from shop.accounts.models import User
+from shop.panel.site import supplier_site
 from tests import world
 from tests.browser.conftest import DESK, Visitor
+from tests.browser.looking import faults
 from tests.distributors import sellers
 from tests.orders import trade
+from tests.two_worlds import Town
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# One of each kind; ``LINJIA_LOOK=full`` looks at all of them, in both sizes (three minutes).
+IS_FULL = os.environ.get("LINJIA_LOOK", "").strip() == "full"
+ONE_OF_EACH = {
+    "index", "lifecycle_order_changelist", "lifecycle_order_change", "catalogue_product_change", "coupons_coupon_add",
+    "commissions_commissionrule_add", "payouts_withdrawal_change", "accounts_user_changelist", "auth_group_add",
+    "ledger_account_change", "work_due_changelist", "django_celery_beat_periodictask_changelist",
+    "catalogue_sku_changelist", "stock_stockitem_change", "freight_freighttemplate_add", "lifecycle_supplierorder_change",
+    "aftersales_aftersale_change", "settlements_statement_changelist",
+}  # fmt: skip
+
+
+def office_pages(site: admin.AdminSite) -> Iterator[tuple[str, str]]:
+    """Yield name and address of the first page, and of each model's list, form and first row."""
+    yield "index", reverse(f"{site.name}:index")
+    for model in site._registry:
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        for page in ("changelist", "add"):
+            yield f"{name}_{page}", reverse(f"{site.name}:{name}_{page}")
+        if row := model._default_manager.first():
+            yield f"{name}_change", reverse(f"{site.name}:{name}_change", args=[row.pk])
+
+
+@pytest.mark.parametrize("role", ["supplier", "staff"])
+def test_every_page_of_an_office_can_be_used(visitor: Callable[..., Visitor], sandbox: Any, role: str) -> None:
+    town = Town()
+    person = visitor(DESK)
+    person.sign_in(town.own[role].user)
+    looked_at, wrong = 0, []
+    for name, url in office_pages(supplier_site if role == "supplier" else admin.site):
+        if not IS_FULL and name not in ONE_OF_EACH:
+            continue
+        answer = person.page.goto(person.address + url)
+        assert answer is not None
+        if answer.status == 200:
+            wrong += [f"{url}: {fault}" for fault in faults(person, f"{role}-{name}", other_size=IS_FULL)]
+            looked_at += 1
+        # What is only looked at has no form, and some rows of the first lie with other suppliers.
+        person.complaints.clear()
+    assert not wrong, "\n".join(wrong)
+    assert looked_at >= 8
 
 
 def signed_in(visitor: Callable[..., Visitor], phone: str, at: str) -> Visitor:

@@ -54,6 +54,10 @@ class Record:
         with self.lock:
             return [each for each in self.tries if each.at >= moment]
 
+    def was_answered(self, *, since: float) -> bool:
+        """Whether something that was sent after this moment has had its answer."""
+        return any(0 < each.status < 500 for each in self.since(since))
+
 
 def same(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
     """Two lists hold the same, each thing as often. Raises AssertionError with what is missing and what is too much."""

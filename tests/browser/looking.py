@@ -1,0 +1,45 @@
+"""What is held of every page that a browser shows: the same for the shop and for the back offices."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+
+from tests.browser.conftest import DESK, PHONE, Visitor
+
+PICTURES = Path(settings.BASE_DIR) / "test-results" / "pages"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+_STILL = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
+
+
+def faults(visitor: Visitor, name: str, *, other_size: bool = True) -> Iterator[str]:
+    """Yield what is wrong with the page that stands open, in this size and then in the other; keep its pictures.
+
+    Held: nothing against WCAG 2.2 A and AA that axe can see, nothing wider than the screen, one heading of the first
+    rank, no complaint in the console.
+    """
+    yield from _seen(visitor, name)
+    if other_size:
+        before = visitor.size
+        visitor.resize(PHONE if before == DESK else DESK)
+        yield from _seen(visitor, name)
+        visitor.resize(before)
+    yield from visitor.complaints
+    visitor.complaints.clear()
+
+
+def _seen(visitor: Visitor, name: str) -> Iterator[str]:
+    page, size = visitor.page, "×".join(map(str, visitor.size))
+    page.wait_for_function(_STILL)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(
+        path=PICTURES / f"{name}-{visitor.language}-{visitor.size[0]}.png", full_page=True, animations="disabled"
+    )
+    if (wider := visitor.overflow()) > 0:
+        yield f"{size}: {wider} px wider than the screen"
+    if (headings := page.locator("h1").count()) != 1:
+        yield f"{headings} headings of the first rank"
+    for rule in Axe().run(page, options=RULES).response["violations"]:
+        for node in rule["nodes"]:
+            yield f"{size}: {rule['id']}: {node['html'][:160]} {node['failureSummary'].splitlines()[-1].strip()}"
