@@ -1,8 +1,10 @@
 """F5: PostgreSQL is killed whole, loses single backends, and ends sessions."""
 
+import contextlib
 import time
 from random import Random
 
+import psycopg2
 import requests
 
 from tests.faults.driver import Town, Try
@@ -50,12 +52,25 @@ def test_the_whole_server_is_killed_and_nobody_restarts_the_web(stack: Stack, to
     assert stack.web_workers() == workers
 
 
+def at_work(stack: Stack) -> list[int]:
+    """The shop's backends; after a crash, those that come when the server has recovered."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        with contextlib.suppress(psycopg2.Error):
+            found[:] = stack.backends()
+        return bool(found)
+
+    assert within(30, is_there, 0.05) is not None
+    return found
+
+
 def test_single_backends_are_killed_and_sessions_ended(stack: Stack, town: Town, chance: Random) -> None:
     moment = time.monotonic()
     with town.busy(chance):
         for number in range(times(2, 20)):
             time.sleep(chance.uniform(0.3, 1.5))
-            found = stack.backends()
+            found = at_work(stack)
             if number % 2:
                 # One dead backend makes the server throw everybody out and recover.
                 stack.kill(chance.choice(found))
