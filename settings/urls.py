@@ -15,6 +15,7 @@ handler500 = "settings.trouble.server_error"
 
 urlpatterns = [
     path("", include("shop.web.health")),
+    path("api/v1/webhooks/", include("orders.api.channel_urls")),
     path("admin/login/", import_string("shop.web.storefront.sign_in.staff_door")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -1,8 +1,8 @@
-"""``/api/v1/``: cart, orders, payments, after-sales, notices."""
+"""``/api/v1/``: cart, orders, payments, after-sales, reviews."""
 
-from django.urls import path, re_path
+from django.urls import path
 
-from orders.api import aftersales, cart, orders, payments, reviews, store_orders, webhooks
+from orders.api import aftersales, cart, orders, payments, reviews, store_orders
 
 urlpatterns = [
     path("cart/", cart.cart_detail),
@@ -30,5 +30,4 @@ urlpatterns = [
     path("reviews/<slug:number>/follow-up/", reviews.review_follow_up),
     path("me/store/orders/", store_orders.store_order_list),
     path("me/store/orders/<slug:number>/explain/", store_orders.store_order_explain),
-    re_path(r"^webhooks/wechat/(?P<kind>payment|refund|transfer)/$", webhooks.wechat_notice),
 ]

@@ -27,9 +27,9 @@ SELECT count(bench_wait(
     (%(second)s::bigint[])[1 + floor(random() * %(skus)s)::int]))
 FROM generate_series(1, %(count)s);
 INSERT INTO payments_payment (number, gateway, kind, amount_fen, state, is_applied, prepay_id, code_url, client_params,
-    gateway_number, transaction_id, payer_openid, refunded_fen, refund_count, fail_reason, started_at, order_id)
+    gateway_number, transaction_id, app_id, payer_openid, refunded_fen, refund_count, fail_reason, started_at, order_id)
 SELECT 'P' || substr(number, 2), 'wechat', 'jsapi', payable_fen, 'started', false, 'prepaid', '', '{}', '', '',
-    'openid', 0, 0, '', placed_at, id
+    '', 'openid', 0, 0, '', placed_at, id
 FROM lifecycle_order WHERE id > %(before)s;
 INSERT INTO work_due (what, subject, due_at, state, attempts, last_error, created_at)
 SELECT 'payment.query', number, started_at + interval '1 hour', 'open', 0, '', started_at FROM payments_payment;
