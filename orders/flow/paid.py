@@ -2,6 +2,8 @@
 
 import contextlib
 from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +15,7 @@ from distributors.commissions.rules import Sale, SaleLine
 from orders.flow.rules import total_fen
 from orders.lifecycle.rules import SoldOrder
 from orders.payments import actions as payments
-from orders.payments.rules import PaymentFact
+from orders.payments.rules import TakingFacts
 from orders.settlements import actions as settlements
 from shop.gateways.contract import Notice
 from shop.gateways.contract import PaymentState as GatewayPayment
@@ -47,8 +49,7 @@ class NoGoods(Exception):
 def pay(
     *,
     gateway: str,
-    sold: SoldOrder,
-    payment: PaymentFact,
+    facts: TakingFacts,
     said: GatewayPayment,
     notice: Notice | None,
     now: datetime,
@@ -58,6 +59,9 @@ def pay(
     ``notice`` is kept with it as applied; None when there is none or the caller keeps it. By itself it
     is a transaction of its own. Raises :class:`Overtaken`, :class:`NoGoods`, and ``Conflict`` when the books refuse.
     """
+    if facts.payment is None or facts.sold is None:
+        raise ValueError("there is nothing to pay")
+    payment, sold = facts.payment, without_payers(facts.sold, facts.payers)
     earnings, owed = settlements.accrual(sold)
     shares, earned = commissions.accrual(_sale(sold, now))
     funded = _coupons_funded(sold)
@@ -117,6 +121,24 @@ def received(gateway: str, order_number: str, payment_number: str, amount_fen: i
     """Return the posting of money that came in for an order."""
     entry = Entry(debit=chart.gateway(gateway), credit=chart.clearing(order_number), amount_fen=amount_fen)
     return Posting(chart.JournalKind.PAYMENT_RECEIVED, order_number, f"payment_received:{payment_number}", [entry])
+
+
+def without_payers(sold: SoldOrder, payers: Collection[int]) -> SoldOrder:
+    """Return the order without the shares of stores whose owner paid it: nobody earns from what she pays herself.
+
+    What they were promised stays with the platform's rest.
+    """
+    if not any(line.owner_id in payers or line.referrer_owner_id in payers for line in sold.lines):
+        return sold
+    lines = [
+        replace(
+            line,
+            level1_fen=0 if line.owner_id in payers else line.level1_fen,
+            level2_fen=0 if line.referrer_owner_id in payers else line.level2_fen,
+        )
+        for line in sold.lines
+    ]
+    return replace(sold, lines=lines)
 
 
 def _pieces(sold: SoldOrder) -> dict[int, int]:

@@ -194,14 +194,16 @@ def _take_in(gateway_name: str, state: GatewayPayment, *, now: datetime) -> str:
 
 
 def _pay(gateway_name: str, notice: Notice | None, state: GatewayPayment, facts: TakingFacts, *, now: datetime) -> None:
-    if facts.payment is None or facts.sold is None:
-        raise ValueError("there is nothing to pay")
-    paid.pay(gateway=gateway_name, sold=facts.sold, payment=facts.payment, said=state, notice=notice, now=now)
+    paid.pay(gateway=gateway_name, facts=facts, said=state, notice=notice, now=now)
 
 
 def _facts(gateway_name: str, state: GatewayPayment, event_id: str = "") -> TakingFacts:
     return taking_facts(
-        gateway=gateway_name, number=state.number, transaction_id=state.transaction_id, event_id=event_id
+        gateway=gateway_name,
+        number=state.number,
+        transaction_id=state.transaction_id,
+        event_id=event_id,
+        payer_openid=state.payer_openid,
     )
 
 

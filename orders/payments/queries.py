@@ -20,16 +20,20 @@ PENDING_REFUNDS = (RefundState.REQUESTED, RefundState.SENT, RefundState.FAILED)
 """Refunds whose money is still with us."""
 
 
-def taking_facts(*, gateway: str, number: str, transaction_id: str, event_id: str = "") -> TakingFacts:
+def taking_facts(
+    *, gateway: str, number: str, transaction_id: str, event_id: str = "", payer_openid: str = ""
+) -> TakingFacts:
     """Return what a gateway's word is judged by: one statement, which locks nothing."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT payments_facts(%s, %s, %s, %s)", [gateway, number, transaction_id, event_id])
-        told, payment, known, sold = orjson.loads(cursor.fetchone()[0])
+        asked = [gateway, number, transaction_id, event_id, payer_openid]
+        cursor.execute("SELECT payments_facts(%s, %s, %s, %s, %s)", asked)
+        told, payment, known, sold, payers = orjson.loads(cursor.fetchone()[0])
     return TakingFacts(
         told=Told(*told) if told else None,
         payment=PaymentFact(*payment) if payment else None,
         known=KnownTransaction(*known) if known else None,
         sold=sold_from(sold) if sold else None,
+        payers=frozenset(payers or ()),
     )
 
 

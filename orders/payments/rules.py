@@ -67,13 +67,15 @@ class KnownTransaction:
 @dataclass(frozen=True, slots=True)
 class TakingFacts:
     """What a gateway's word about a payment is judged by. ``told`` when this very event was stored before: the rest
-    is empty then. ``payment`` and ``sold`` are None for a number we do not know.
+    is empty then. ``payment`` and ``sold`` are None for a number we do not know. ``payers`` are the people (user ids)
+    that who paid is known as.
     """
 
     told: Told | None
     payment: PaymentFact | None
     known: KnownTransaction | None
     sold: SoldOrder | None
+    payers: frozenset[int]
 
 
 # What a channel tells of the payer herself; our books need none of it.

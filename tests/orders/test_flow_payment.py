@@ -5,15 +5,17 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from distributors.commissions.models import Commission
-from orders.flow import reversal
+from orders.flow import paid, reversal
 from orders.flow.payment import confirm_payment
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.actions import NoticeMismatch
 from orders.payments.models import Payment, Refund
 from orders.settlements.models import Earning
+from shop.accounts.models import User, WechatIdentity
 from shop.gateways.contract import PaymentState
 from shop.ledger.models import Journal
 from shop.ledger.queries import balance_fen
@@ -51,6 +53,72 @@ def test_a_payment_divides_the_money_between_everybody(tea_sold: Order) -> None:
     stock = StockItem.objects.get(sku=trade.lines(tea_sold)[0].sku)
     assert (stock.on_hand, stock.reserved, stock.sold) == (98, 0, 2)
     assert not Due.objects.filter(what__in=["order.expire", "payment.query"], state="open").exists()
+
+
+def known_as(user: User, openid: str, **more: str) -> None:
+    WechatIdentity.objects.create(user=user, app_id=f"app-{user.pk}", openid=openid, **more)
+
+
+def test_who_pays_earns_nothing_from_it(tea_sold: Order) -> None:
+    """阿禾 pays for 苏, who came by her link: under M12 that share is nobody's, and 林 keeps hers."""
+    known_as(world.ahe().distributor.user, "openid-su")
+
+    trade.pay(tea_sold)
+
+    assert trade.store_money(world.ahe()) == {}
+    assert trade.store_money(world.lin()) == {"frozen": 588}
+    assert balance_fen("platform/fee") == 20_600 - 13_000 - 588
+    assert list(Commission.objects.values_list("level", "amount_fen")) == [(2, 588)]
+    assert set(Notification.objects.filter(kind="commission_accrued").values_list("user__name", flat=True)) == {
+        "林 Lin"
+    }
+    assert verify_all(now=world.now()) == []
+
+    # Half of it goes back, and nobody is asked for what she never had.
+    reversal.refund(
+        order_number=tea_sold.number,
+        lines={1: (1, 9_800)},
+        freight_fen=0,
+        cause="staff",
+        restock=False,
+        actor="staff:U1",
+        now=world.now(),
+    )
+    trade.arrives(Refund.objects.get())
+    assert trade.clearing(tea_sold) == 0
+    assert verify_all(now=world.now()) == []
+
+
+def test_who_pays_is_known_by_every_app_of_hers(tea_sold: Order) -> None:
+    """The openid is another account's, which by its unionid is 林's too; 阿禾 earns as ever."""
+    known_as(world.person("林 again"), "openid-su", unionid="u-lin")
+    known_as(world.lin().distributor.user, "o-lin", unionid="u-lin")
+
+    trade.pay(tea_sold)
+
+    assert trade.store_money(world.lin()) == {}
+    assert trade.store_money(world.ahe()) == {"frozen": 1_960}
+    assert verify_all(now=world.now()) == []
+
+
+def test_the_payers_share_is_refused_by_the_database_and_found_behind_its_back(
+    tea_sold: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahe = world.ahe().distributor.user
+    known_as(ahe, "openid-su")
+    monkeypatch.setattr(paid, "without_payers", lambda sold, payers: sold)
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        trade.pay(tea_sold)
+    assert refusal.value.__cause__.diag.constraint_name == "settlements_commission_not_payers"
+
+    WechatIdentity.objects.update(openid="o-ahe")
+    trade.pay(tea_sold)
+    assert verify_all(now=world.now()) == []
+    WechatIdentity.objects.update(openid="openid-su", created_at=world.now() - timedelta(days=1))
+    assert {one.check for one in verify_all(now=world.now())} == {"commission_beneficiary"}
+    # Whom she turned out to be later says nothing about then.
+    WechatIdentity.objects.update(created_at=world.now() + timedelta(days=1))
+    assert verify_all(now=world.now()) == []
 
 
 def test_everybody_concerned_is_told(tea_sold: Order) -> None:

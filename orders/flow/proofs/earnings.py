@@ -197,10 +197,16 @@ CHECKS = [
         CROSS JOIN LATERAL (VALUES (1, l.level1_fen), (2, l.level2_fen)) AS v(level, fen)
         WHERE o.paid_fen > 0 AND v.fen > 0 AND NOT EXISTS (
             SELECT FROM commissions_commission c
-            WHERE c.order_number = o.number AND c.line = l.line AND c.level = v.level)
+            WHERE c.order_number = o.number AND c.line = l.line AND c.level = v.level
+        ) AND NOT EXISTS (
+            SELECT FROM payments_payment p
+            JOIN stores_store s ON s.id = CASE v.level WHEN 1 THEN l.store_id ELSE l.referrer_store_id END
+            JOIN stores_distributor d ON d.id = s.distributor_id
+            WHERE p.order_id = o.id AND p.is_applied AND d.user_id = ANY (accounts_known_as(p.payer_openid)))
     """,
     ),
-    # Nobody earns from what she buys herself, under this account or another that is hers.
+    # Nobody earns from what she buys or pays herself, under this account or another that is hers. Whom a payer turned
+    # out to be later says nothing about then.
     Check(
         "commission_beneficiary",
         ("M12",),
@@ -216,6 +222,15 @@ CHECKS = [
             SELECT FROM accounts_wechatidentity mine
             JOIN accounts_wechatidentity hers ON hers.unionid = mine.unionid
             WHERE mine.unionid <> '' AND mine.user_id = o.user_id AND hers.user_id = d.user_id)
+        UNION ALL
+        SELECT c.order_number || '/' || c.line, format('store %%s earns from what its owner paid', s.code)
+        FROM commissions_commission c
+        JOIN lifecycle_order o ON o.number = c.order_number
+        JOIN payments_payment p ON p.order_id = o.id AND p.is_applied AND p.payer_openid <> ''
+        JOIN stores_store s ON s.id = c.store_id
+        JOIN stores_distributor d ON d.id = s.distributor_id
+        WHERE d.user_id = ANY (accounts_known_as(p.payer_openid)) AND EXISTS (
+            SELECT FROM accounts_wechatidentity w WHERE w.user_id = d.user_id AND w.created_at <= p.succeeded_at)
     """,
     ),
     Check(
