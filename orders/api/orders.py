@@ -84,6 +84,7 @@ class PartOutput(serializers.ModelSerializer[SupplierOrder]):
             "freight_fen",
             "payable_fen",
             "refunded_fen",
+            "dispatch_by_at",
             "shipped_at",
             "auto_receive_at",
             "received_at",

@@ -146,6 +146,7 @@ def _part(request: Request, number: str, group: QuoteGroup, first: int) -> dict[
         "state_label": str(SupplierOrderState.WAITING.label),
         **_sums(group),
         "refunded_fen": 0,
+        "dispatch_by_at": None,
         "shipped_at": None,
         "auto_receive_at": None,
         "received_at": None,

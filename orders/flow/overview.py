@@ -20,7 +20,7 @@ from distributors.stores.states import DistributorState
 from orders.aftersales.models import AfterSale
 from orders.aftersales.states import AfterSaleState
 from orders.lifecycle.models import SupplierOrder
-from orders.lifecycle.queries import supplier_orders_of
+from orders.lifecycle.queries import late_parts, supplier_orders_of
 from orders.lifecycle.states import SupplierOrderState
 from orders.payments.models import Refund
 from orders.payments.queries import last_reconciliation, open_differences
@@ -35,6 +35,7 @@ from shop.panel.site import own_supplier
 from shop.stock.models import StockItem
 from shop.suppliers.models import Supplier
 from shop.work.models import Due, DueState
+from shop.work.sweep import database_now
 
 # So few pieces of one SKU are worth a look.
 LOW_STOCK = 5
@@ -125,6 +126,7 @@ def _supplier_waiting(own: Supplier, to_ship: QuerySet[SupplierOrder]) -> list[W
 
     return [
         own_rows(to_ship, _("Orders to ship"), "local_shipping", f"state__exact={SupplierOrderState.TO_SHIP}"),
+        own_rows(late_parts(to_ship, now=database_now()), _("Late: send today"), "running_with_errors", "late=1"),
         own_rows(cases.filter(state=opened), _("After-sales to answer"), "assignment_return", f"state__exact={opened}"),
         own_rows(cases.filter(state=returning), _("Goods on their way back"), "undo", f"state__exact={returning}"),
         own_rows(

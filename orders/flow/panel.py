@@ -15,6 +15,7 @@ from orders.flow import aftersale as cases
 from orders.flow import delivery, reversal
 from orders.flow.case_desk import CaseDesk, MessageForm, kept_photos
 from orders.lifecycle.models import OrderLine, SupplierOrder
+from orders.lifecycle.queries import late_parts
 from orders.lifecycle.states import SupplierOrderState
 from orders.shipments.models import Shipment, ShipmentLine, TrackingEvent
 from orders.shipments.queries import left_to_ship
@@ -142,10 +143,23 @@ class ShipmentInline(OwnInline):
     readonly_fields = fields
 
 
+class LateFilter(admin.SimpleListFilter):
+    """What should have been sent by now."""
+
+    title = _("dispatch")
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("1", _("late"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SupplierOrder]) -> QuerySet[SupplierOrder]:
+        return late_parts(queryset, now=timezone.now()) if self.value() == "1" else queryset
+
+
 @admin.register(SupplierOrder, site=supplier_site)
 class OrderDesk(OwnRows):
-    list_display = ("number", "state", "recipient", "place", "placed_at", "shipped_at")
-    list_filter = ("state",)
+    list_display = ("number", "state", "send_by", "recipient", "place", "placed_at", "shipped_at")
+    list_filter = ("state", LateFilter)
     search_fields = ("number",)
     list_select_related = ("order",)
     ordering = ("-pk",)
@@ -158,6 +172,7 @@ class OrderDesk(OwnRows):
         "place",
         "note",
         "placed_at",
+        "send_by",
         "shipped_at",
         "auto_receive_at",
         "received_at",
@@ -198,6 +213,14 @@ class OrderDesk(OwnRows):
         # What waits for payment is not the supplier's business yet.
         rows: QuerySet[SupplierOrder] = super().get_queryset(request)
         return rows.filter(order__paid_at__isnull=False).select_related("order")
+
+    @admin.display(description=_("to be sent by"), ordering="dispatch_by_at")
+    def send_by(self, row: SupplierOrder) -> str:
+        if row.dispatch_by_at is None:
+            return "-"
+        at = timezone.localtime(row.dispatch_by_at).strftime("%Y-%m-%d %H:%M")
+        ended = row.shipped_at or (timezone.now() if row.state == SupplierOrderState.TO_SHIP else row.dispatch_by_at)
+        return str(_("%(at)s (late)") % {"at": at}) if ended > row.dispatch_by_at else at
 
     @admin.display(description=_("recipient"))
     def recipient(self, row: SupplierOrder) -> str:

@@ -94,6 +94,8 @@ class SupplierOrder(models.Model):
     refunded_fen = models.BigIntegerField(_("refunded (fen)"), default=0)
     freight_refunded_fen = models.BigIntegerField(_("freight refunded (fen)"), default=0)
     placed_at = models.DateTimeField(_("placed at"))
+    # By when the supplier said it would send: the database writes it with the step that makes it its turn.
+    dispatch_by_at = models.DateTimeField(_("to be sent by"), null=True, blank=True)
     shipped_at = models.DateTimeField(_("shipped at"), null=True, blank=True)
     # When a silent customer is taken to have received it.
     auto_receive_at = models.DateTimeField(_("auto receipt at"), null=True, blank=True)

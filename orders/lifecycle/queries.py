@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from distributors.stores.models import Store
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
-from orders.lifecycle.states import OrderState
+from orders.lifecycle.states import OrderState, SupplierOrderState
 from shop.accounts.models import User
 from shop.accounts.rules import mask_name
 from shop.base.errors import NotFound
 from shop.suppliers.models import Supplier
 
 # What is said about a supplier rests on so many paid orders of so many days; goods are to leave within two days.
-RECORD_DAYS, ON_TIME = timedelta(days=90), timedelta(hours=48)
+RECORD_DAYS = timedelta(days=90)
 RECORD_MIN, RECORD_MAX = 10, 500
 
 
@@ -70,31 +70,34 @@ class Record:
     count: int
     on_time_percent: int
     refunded_percent: int
-    hours: int
 
 
 def record_of_supplier(supplier: Supplier, *, now: datetime) -> Record | None:
     """Return how a supplier did with what was paid within ``RECORD_DAYS``, the last ``RECORD_MAX`` at most.
 
-    On time is sent within ``ON_TIME`` of the payment; what may still become so is not counted. None below
+    On time is sent by when it said it would; what may still become so is not counted. None below
     ``RECORD_MIN`` orders. One statement, by the supplier's own index.
     """
     rows = SupplierOrder.objects.filter(
-        supplier=supplier, order__paid_at__gt=now - RECORD_DAYS, order__paid_at__lte=now - ON_TIME
+        supplier=supplier, order__paid_at__gt=now - RECORD_DAYS, dispatch_by_at__lte=now
     )
     facts = list(
-        rows.order_by("-pk").values_list("order__paid_at", "shipped_at", "refunded_fen")[:RECORD_MAX],
+        rows.order_by("-pk").values_list("dispatch_by_at", "shipped_at", "refunded_fen")[:RECORD_MAX],
     )
     if len(facts) < RECORD_MIN:
         return None
-    on_time = sum(bool(shipped and paid and shipped - paid <= ON_TIME) for paid, shipped, _refunded in facts)
+    on_time = sum(bool(shipped and by and shipped <= by) for by, shipped, _refunded in facts)
     refunded = sum(refunded > 0 for _paid, _shipped, refunded in facts)
     return Record(
         count=len(facts),
         on_time_percent=100 * on_time // len(facts),
         refunded_percent=-(-100 * refunded // len(facts)),
-        hours=int(ON_TIME.total_seconds()) // 3600,
     )
+
+
+def late_parts(rows: QuerySet[SupplierOrder], *, now: datetime) -> QuerySet[SupplierOrder]:
+    """Return those that should have been sent by now and were not."""
+    return rows.filter(state=SupplierOrderState.TO_SHIP, dispatch_by_at__lte=now)
 
 
 def supplier_order_of(supplier: Supplier, number: str) -> SupplierOrder:

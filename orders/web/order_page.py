@@ -153,6 +153,8 @@ class PartFacts:
     can_receive: bool
     is_on_the_way: bool
     auto_receive_at: datetime | None
+    dispatch_by_at: datetime | None
+    is_late: bool
 
 
 @dataclass(frozen=True)
@@ -305,6 +307,8 @@ def _part(
         can_receive=part.state == SupplierOrderState.SHIPPED,
         is_on_the_way=part.state == SupplierOrderState.SHIPPED,
         auto_receive_at=part.auto_receive_at,
+        dispatch_by_at=part.dispatch_by_at if part.state == SupplierOrderState.TO_SHIP else None,
+        is_late=part.dispatch_by_at is not None and part.dispatch_by_at < now,
     )
 
 

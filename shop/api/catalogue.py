@@ -55,6 +55,12 @@ class SkuOutput(serializers.Serializer[Any]):
     available = serializers.IntegerField(help_text="Pieces one can order now.")
 
 
+class ProductSupplierOutput(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    dispatch_hours = serializers.IntegerField(help_text="Sends within so many hours of the payment.")
+
+
 class NamedOutput(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
@@ -67,7 +73,7 @@ class ProductOutput(serializers.Serializer[Any]):
     description_html = serializers.CharField(help_text="Cleaned by an allow list.")
     option_names = serializers.ListField(child=serializers.CharField())
     sold_count = serializers.IntegerField()
-    supplier = NamedOutput()
+    supplier = ProductSupplierOutput()
     category = NamedOutput()
     images = ImageOutput(many=True)
     skus = SkuOutput(many=True)
@@ -98,7 +104,17 @@ class SuggestionOutput(serializers.Serializer[Any]):
 
 
 @same_for_all(
-    "cursor", "page_size", "category", "q", "sort", "low_fen", "high_fen", "in_stock", "supplier", shows=_goods
+    "cursor",
+    "page_size",
+    "category",
+    "q",
+    "sort",
+    "low_fen",
+    "high_fen",
+    "in_stock",
+    "free_delivery",
+    "supplier",
+    shows=_goods,
 )
 @extend_schema(
     operation_id="products_list",
@@ -115,6 +131,11 @@ class SuggestionOutput(serializers.Serializer[Any]):
         OpenApiParameter("low_fen", int, description="The lowest price, in fen."),
         OpenApiParameter("high_fen", int, description="The highest price, in fen."),
         OpenApiParameter("in_stock", bool, description="`true`: only what can be had now."),
+        OpenApiParameter(
+            "free_delivery",
+            bool,
+            description="`true`: only what travels free, one piece, to every place its supplier serves.",
+        ),
         OpenApiParameter("supplier", str, description="A supplier's code."),
     ],
     responses=paged(ProductCardOutput),
@@ -206,6 +227,7 @@ def _wish(request: Request) -> Wish:
         low_fen=amount(request, "low_fen"),
         high_fen=amount(request, "high_fen"),
         in_stock=choice(request, "in_stock", ["true", "false"]) == "true",
+        is_delivered_free=choice(request, "free_delivery", ["true", "false"]) == "true",
     )
 
 
@@ -228,7 +250,11 @@ def _product(request: Request, product: Product) -> dict[str, Any]:
         "description_html": product.description_html,
         "option_names": product.option_names,
         "sold_count": product.sold_count,
-        "supplier": {"code": product.supplier.code, "name": product.supplier.name},
+        "supplier": {
+            "code": product.supplier.code,
+            "name": product.supplier.name,
+            "dispatch_hours": product.supplier.dispatch_hours,
+        },
         "category": {"code": product.category.code, "name": product.category.name},
         "images": [image_facts(request, facts) for facts in pictures],
         "skus": [

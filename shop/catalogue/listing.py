@@ -24,6 +24,17 @@ ORDERS = {
 # What fits a question best; of a question alone.
 RELEVANCE = ("-relevance", "-pk")
 
+# One piece travels free to every place its price list names, and there is at least one. Freight stands a row above, too.
+_IS_DELIVERED_FREE = """ AND EXISTS (
+    SELECT FROM freight_freighttemplate t
+    WHERE t.id = coalesce(
+            (SELECT f.template_id FROM freight_productfreight f WHERE f.product_id = p.id),
+            (SELECT d.id FROM freight_freighttemplate d WHERE d.supplier_id = p.supplier_id AND d.is_default))
+      AND EXISTS (SELECT FROM freight_freightrule r WHERE r.template_id = t.id AND r.is_deliverable)
+      AND NOT EXISTS (
+        SELECT FROM freight_freightrule r
+        WHERE r.template_id = t.id AND r.is_deliverable AND coalesce(r.free_above_fen > p.min_retail_fen, true)
+          AND (r.first_fen > 0 OR (r.continued_fen > 0 AND t.basis <> 'piece'))))"""
 # Stock stands a row above; its table is asked by name, as its counts are written here by name.
 _IN_STOCK = """ AND EXISTS (
     SELECT FROM catalogue_sku k JOIN stock_stockitem i ON i.sku_id = k.id
@@ -54,8 +65,8 @@ class Wish:
     """What a list is about; nothing: all of it.
 
     A category with all below it; words as they were typed, and ``ways`` to read them, one of which a product must
-    answer in full (``rules.questions``); a supplier; prices in fen, both included; what can be had now; one not to
-    show.
+    answer in full (``rules.questions``); a supplier; prices in fen, both included; what can be had now; what costs
+    nothing to deliver; one not to show.
     """
 
     category_id: int | None = None
@@ -65,6 +76,7 @@ class Wish:
     low_fen: int | None = None
     high_fen: int | None = None
     in_stock: bool = False
+    is_delivered_free: bool = False
     but_id: int | None = None
 
 
@@ -152,7 +164,7 @@ def _conditions(wish: Wish, params: dict[str, Any]) -> str:
     told = _prices(wish, params)
     told += " AND p.id <> %(but)s" if wish.but_id is not None else ""
     told += " AND p.supplier_id = %(supplier)s" if wish.supplier_id is not None else ""
-    return told + (_IN_STOCK if wish.in_stock else "")
+    return told + (_IN_STOCK if wish.in_stock else "") + (_IS_DELIVERED_FREE if wish.is_delivered_free else "")
 
 
 def _prices(wish: Wish, params: dict[str, Any]) -> str:

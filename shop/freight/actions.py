@@ -10,6 +10,7 @@ from shop.base.locks import lock_rows
 from shop.catalogue.models import Product
 from shop.freight.models import FreightRule, FreightTemplate, ProductFreight
 from shop.freight.rules import PRICE_MAX_FEN, UNITS_MAX
+from shop.pages import marks
 from shop.regions.queries import region
 from shop.suppliers.models import Supplier
 
@@ -33,6 +34,7 @@ def create_template(*, supplier: Supplier, name: str, basis: str, is_default: bo
         is_default = is_default or not own.filter(is_default=True).exists()
         if is_default:
             own.filter(is_default=True).update(is_default=False)
+        marks.everything_changed()
         return FreightTemplate.objects.create(supplier=supplier, name=name, basis=basis, is_default=is_default)
 
 
@@ -43,6 +45,7 @@ def set_default(*, template: FreightTemplate) -> None:
         own = FreightTemplate.objects.filter(supplier_id=template.supplier_id)
         own.filter(is_default=True).update(is_default=False)
         own.filter(pk=template.pk).update(is_default=True)
+        marks.everything_changed()
     template.is_default = True
 
 
@@ -73,24 +76,18 @@ def set_rule(
             continue
         if type(fen) is not int or not 0 <= fen <= PRICE_MAX_FEN:
             raise Invalid(_("A price is a whole number of fen, 0 or more."), field=field)
-    rule, _is_new = FreightRule.objects.update_or_create(
-        template=template,
-        region_code=region_code,
-        defaults={
-            "is_deliverable": is_deliverable,
-            "first_units": first_units,
-            "first_fen": first_fen,
-            "continued_units": continued_units,
-            "continued_fen": continued_fen,
-            "free_above_fen": free_above_fen,
-        },
-    )
+    facts = {**prices, "first_units": first_units, "continued_units": continued_units, "is_deliverable": is_deliverable}
+    with transaction.atomic():
+        rule, _is_new = FreightRule.objects.update_or_create(template=template, region_code=region_code, defaults=facts)
+        marks.everything_changed()
     return rule
 
 
 def remove_rule(*, template: FreightTemplate, region_code: str = "") -> None:
     """Take a place's rule back; the next larger place's counts again. Raises ``NotFound``."""
-    deleted, _by_model = FreightRule.objects.filter(template=template, region_code=region_code).delete()
+    with transaction.atomic():
+        deleted, _by_model = FreightRule.objects.filter(template=template, region_code=region_code).delete()
+        marks.everything_changed()
     if not deleted:
         raise NotFound(_("There is no rule for this place."), field="region_code")
 

@@ -11,7 +11,7 @@ from shop.base.backoffice import Act, ActForm
 from shop.panel.rows import OwnInline, OwnRows
 from shop.panel.site import own_supplier, supplier_site
 from shop.suppliers import actions
-from shop.suppliers.models import Qualification, Supplier, SupplierMember
+from shop.suppliers.models import DISPATCH_HOURS_USUAL, Qualification, Supplier, SupplierMember
 
 
 class ProfileForm(ActForm):
@@ -26,6 +26,15 @@ class BankForm(ActForm):
     bank_holder = forms.CharField(label=_("Account holder"), max_length=80)
     bank_account = forms.CharField(
         label=_("Account number"), max_length=40, widget=forms.TextInput(attrs={"inputmode": "numeric"})
+    )
+
+
+class DispatchForm(ActForm):
+    hours = forms.TypedChoiceField(
+        label=_("Within"),
+        coerce=int,
+        choices=[(hours, _("%(hours)d hours") % {"hours": hours}) for hours in (24, 48, 72, 120, 168, 360)],
+        initial=DISPATCH_HOURS_USUAL,
     )
 
 
@@ -53,6 +62,10 @@ def _change_profile(request: HttpRequest, supplier: Supplier, data: dict[str, An
     actions.update_profile(supplier=supplier, **{key: text for key, text in data.items() if text})
 
 
+def _promise_dispatch(request: HttpRequest, supplier: Supplier, data: dict[str, Any]) -> None:
+    actions.promise_dispatch(supplier=supplier, **data)
+
+
 def _save_bank(request: HttpRequest, supplier: Supplier, data: dict[str, Any]) -> None:
     actions.save_bank_account(supplier=supplier, **data)
 
@@ -74,6 +87,7 @@ class ProfilePanel(OwnRows):
         "contact_phone",
         "return_address",
         "about",
+        "dispatch_hours",
         "bank",
     )
     readonly_fields = fields
@@ -85,6 +99,16 @@ class ProfilePanel(OwnRows):
             _change_profile,
             ProfileForm,
             explain=_("Fields left empty stay as they are."),
+        ),
+        Act(
+            "dispatch",
+            _("Say how fast you send"),
+            _promise_dispatch,
+            DispatchForm,
+            initial=lambda row: {"hours": row.dispatch_hours},
+            explain=_(
+                "From the payment until the carrier has the parcel. Customers see it; orders paid already keep what was said."
+            ),
         ),
         Act(
             "bank",

@@ -13,7 +13,7 @@ from shop.base.locks import lock_rows
 from shop.pages import marks
 from shop.privacy.rules import clean_account
 from shop.states.machine import move
-from shop.suppliers.models import Qualification, Supplier, SupplierMember, new_supplier_code
+from shop.suppliers.models import DISPATCH_HOURS_MAX, Qualification, Supplier, SupplierMember, new_supplier_code
 from shop.suppliers.states import SupplierState
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,22}[a-z0-9]", re.ASCII | re.IGNORECASE)
@@ -67,6 +67,17 @@ def update_profile(*, supplier: Supplier, **profile: str) -> Supplier:
         with transaction.atomic():
             supplier.save(update_fields=list(values))
             marks.everything_changed()
+    return supplier
+
+
+def promise_dispatch(*, supplier: Supplier, hours: int) -> Supplier:
+    """Say within how many hours of a payment parcels leave, for orders paid from now on. Raises ``Invalid`` (``hours``)."""
+    if not 1 <= hours <= DISPATCH_HOURS_MAX:
+        raise Invalid(_("Say between 1 and %(most)d hours.") % {"most": DISPATCH_HOURS_MAX}, field="hours")
+    with transaction.atomic():
+        supplier.dispatch_hours = hours
+        supplier.save(update_fields=["dispatch_hours"])
+        marks.everything_changed()
     return supplier
 
 

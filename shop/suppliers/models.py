@@ -10,6 +10,9 @@ from shop.privacy.fields import SealedField
 from shop.privacy.rules import mask_tail
 from shop.suppliers.states import SUPPLIER, SupplierState
 
+# What most platforms ask for, and the longest a supplier may say (made to order, pre-sold).
+DISPATCH_HOURS_USUAL, DISPATCH_HOURS_MAX = 48, 720
+
 
 def new_supplier_code() -> str:
     return "s" + new_token(11)
@@ -39,12 +42,20 @@ class Supplier(models.Model):
     bank_holder = SealedField(_("account holder"), max_length=80, blank=True)
     bank_account = SealedField(_("account number"), max_length=34, blank=True)
     about = models.CharField(_("about"), max_length=300, blank=True)
+    # Within how many hours of the payment it hands a parcel to the carrier; each order keeps what was said then.
+    dispatch_hours = models.PositiveSmallIntegerField(_("sends within (hours)"), default=DISPATCH_HOURS_USUAL)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("supplier")
         verbose_name_plural = _("suppliers")
-        constraints = [models.CheckConstraint(condition=Q(fee_bp__lte=10_000), name="suppliers_fee_at_most_all")]
+        constraints = [
+            models.CheckConstraint(condition=Q(fee_bp__lte=10_000), name="suppliers_fee_at_most_all"),
+            models.CheckConstraint(
+                condition=Q(dispatch_hours__gte=1, dispatch_hours__lte=DISPATCH_HOURS_MAX),
+                name="suppliers_dispatch_hours",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

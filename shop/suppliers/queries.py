@@ -1,5 +1,6 @@
 """What can be asked about suppliers."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from django.db.models import QuerySet
@@ -27,6 +28,11 @@ def supplier_by_code(code: str) -> Supplier:
     if supplier is None:
         raise NotFound(_("There is no supplier with the code “%(code)s”.") % {"code": code}, field="supplier")
     return supplier
+
+
+def dispatch_hours_of(supplier_ids: Iterable[int]) -> dict[int, int]:
+    """Return within how many hours these suppliers send, by id."""
+    return dict(Supplier.objects.filter(pk__in=set(supplier_ids)).values_list("pk", "dispatch_hours"))
 
 
 def members_of(supplier: Supplier) -> QuerySet[SupplierMember]:

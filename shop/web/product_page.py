@@ -112,6 +112,7 @@ def product_context(request: HttpRequest, product: Product, choice: shelf.Choice
         "share_picture": request.build_absolute_uri(pictures[0].url) if pictures else "",
         "structured": _structured(request, product, choice, [picture.url for picture in pictures]),
         "freight_hint": freight_hint(product, choice, None),
+        "dispatch_hint": dispatch_hint(product.supplier.dispatch_hours),
         "return_hint": return_hint(product.category.return_days),
         "supplier_facts": _("Checked by Linjia, sends from its own stock"),
         "others": shelf.cards(others),
@@ -145,7 +146,19 @@ def delivery_context(request: HttpRequest, product: Product, choice: shelf.Choic
     back = f"{page_url}?sku={choice.sku.number}" if choice.sku else page_url
     return {
         "freight_hint": freight_hint(product, choice, place_of_reader(request)),
+        "dispatch_hint": dispatch_hint(product.supplier.dispatch_hours),
         "place_url": f"{reverse('place')}?{urlencode({'next': back})}",
+    }
+
+
+def dispatch_hint(hours: int) -> str:
+    """Return within what time of the payment a supplier sends, in hours, from three days on in days."""
+    if hours > 72 and hours % 24 == 0:
+        return ngettext("Sent within %(days)d day of payment", "Sent within %(days)d days of payment", hours // 24) % {
+            "days": hours // 24
+        }
+    return ngettext("Sent within %(hours)d hour of payment", "Sent within %(hours)d hours of payment", hours) % {
+        "hours": hours
     }
 
 

@@ -15,7 +15,7 @@ from shop.suppliers.states import SupplierState
 from shop.web.shelf import Shelf, top_shelves
 
 # What a list's address may say; a kept page heeds these and nothing else.
-PARAMS = ("after", "sort", "low", "high", "stock", "supplier")
+PARAMS = ("after", "sort", "low", "high", "stock", "free", "supplier")
 PRICE_YUAN_MAX = 1_000_000
 
 _TABS = (
@@ -46,13 +46,16 @@ class Sieve:
     low_fen: int | None
     high_fen: int | None
     in_stock: bool
+    is_delivered_free: bool
     supplier: Supplier | None
     problem: str
 
     @property
     def is_narrow(self) -> bool:
         """Whether anything but the order was chosen."""
-        return any((self.low_fen is not None, self.high_fen is not None, self.in_stock, self.supplier))
+        return any(
+            (self.low_fen is not None, self.high_fen is not None, self.in_stock, self.is_delivered_free, self.supplier)
+        )
 
     def wish(self, **more: Any) -> Wish:
         """Return the wish for a list of what passes."""
@@ -60,6 +63,7 @@ class Sieve:
             low_fen=self.low_fen,
             high_fen=self.high_fen,
             in_stock=self.in_stock,
+            is_delivered_free=self.is_delivered_free,
             supplier_id=self.supplier.pk if self.supplier else None,
             **more,
         )
@@ -86,6 +90,7 @@ def sieve_of(params: QueryDict) -> Sieve:
         low_fen=low_fen,
         high_fen=high_fen,
         in_stock=params.get("stock") == "1",
+        is_delivered_free=params.get("free") == "1",
         supplier=supplier,
         problem=_("Give prices in yuan, like 9.90.") if is_wrong else "",
     )
@@ -108,6 +113,8 @@ def sieve_context(
         chips.append(Tab(_price_text(sieve), _here(request, low="", high="", after=""), is_chosen=True))
     if sieve.in_stock:
         chips.append(Tab(_("In stock"), _here(request, stock="", after=""), is_chosen=True))
+    if sieve.is_delivered_free:
+        chips.append(Tab(_("Free delivery"), _here(request, free="", after=""), is_chosen=True))
     if sieve.supplier:
         chips.append(Tab(sieve.supplier.name, _here(request, supplier="", after=""), is_chosen=True))
     return {"sieve": sieve, "tabs": tabs, "chips": chips, "sieve_categories": categories}

@@ -58,6 +58,7 @@ TRIGGERS = [
     *("settlements_line_not_own", "settlements_commission_promised", "settlements_commission_due"),
     *("settlements_earning_due", "lifecycle_orderline_subsidy_promise", "checkout_coupon_lines", "coupons_use_sums"),
     *("coupons_share_sums", "coupons_per_person", "coupons_coupon_terms", "coupons_coupon_kept"),
+    *("lifecycle_supplierorder_dispatch", "lifecycle_supplierorder_dispatch_kept"),
     *("coupons_couponuse_first", "coupons_couponuse_first_kept"),
     *("coupons_couponclaim_fixed", "coupons_couponclaim_kept", "coupons_couponuse_fixed", "coupons_couponuse_kept"),
 ]

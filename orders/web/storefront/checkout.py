@@ -21,7 +21,9 @@ from orders.web.storefront.cart import quantity_of
 from shop.accounts.models import Address
 from shop.accounts.queries import addresses_of
 from shop.base.errors import DomainError
+from shop.suppliers.queries import dispatch_hours_of
 from shop.web.access import CustomerRequest, customer_only, is_part
+from shop.web.product_page import dispatch_hint
 
 
 def _direct(request: CustomerRequest) -> Item | None:
@@ -78,12 +80,14 @@ def checkout(request: CustomerRequest) -> HttpResponse:
         coupons=_chosen(request),
         now=timezone.now(),
     )
+    hours = dispatch_hours_of(group.supplier_id for group in found.groups)
     context = {
         "section": "cart",
         "direct": direct,
         "addresses": addresses,
         "address": address,
         "quote": found,
+        "groups": [(group, dispatch_hint(hours[group.supplier_id])) for group in found.groups],
         "coupons": coupon_rows(found),
         "best_url": _checkout_url(direct, address.number if address else ""),
     }
