@@ -1,6 +1,5 @@
 """Settings of every environment. What differs stands in dev.py, test.py and prod.py."""
 
-import os
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -12,10 +11,6 @@ from settings.servers import *  # noqa: F403 - what PostgreSQL, Redis and Celery
 from settings.servers import PROCESS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-# How words are spelled is asked character by character (shop.catalogue.pinyin): the list of phrases would only weigh.
-os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
-os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "true")
 
 # --- assembly ------------------------------------------------------------------------------------------------------
 
@@ -80,7 +75,9 @@ INSTALLED_APPS = [
     "orders.demo",
 ]
 
-# What a process does not do it does not load: the worker has no pages.
+# What a process does not do it does not load: the worker has no pages, and the clock is no web.
+if PROCESS == "web":
+    INSTALLED_APPS.remove("django_celery_beat")
 if PROCESS == "worker":
     _PAGES = {
         "unfold",

@@ -24,7 +24,8 @@ Headers = list[tuple[str, str]]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Key = tuple[str, ...]
 
-_PAGES_MAX = 500
+# They live for a second: more are not asked for twice in it, and would be megabytes of every process.
+_PAGES_MAX = 128
 _LENGTH_MAX = 400
 # A share link's token makes an opening, and a waiting message makes a page somebody's own.
 _OPENING = "s="

@@ -285,9 +285,19 @@ def serve() -> int:
     return 0
 
 
+def keep_bytecode() -> None:
+    """Where Python must not write beside the code, it keeps what it compiled in our own folder.
+
+    Without that every process compiles every module anew: two seconds of each start, and memory that stays.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(embedded.home() / "bytecode"))
+
+
 def main(words: list[str]) -> int:
     """`run`, `serve` (its second half), `check`, `bench [cases]`, `test` or `faults` [what pytest understands]."""
     os.chdir(PROJECT)
+    keep_bytecode()
     what = words[0] if words else "run"
     try:
         if what == "serve":

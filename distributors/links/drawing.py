@@ -5,15 +5,14 @@ import io
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import segno
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-# Changed with every change of the look, so that posters drawn before are drawn anew.
-LOOK = "1"
+from distributors.links.poster_facts import PosterFacts
+
 WIDTH, HEIGHT = 750, 1230
 PAPER, CARD, LINE, INK, MUTED, VERMILION, JADE = (
     "#f8f6f3", "#ffffff", "#eae6e1", "#261d17", "#6f6761", "#c9241e", "#26735a",
@@ -32,23 +31,6 @@ _SYSTEM_FONTS = (
 )
 _SIMPLIFIED = 2
 _NOTHING = "\U0010fffe"
-
-
-@dataclass(frozen=True, slots=True)
-class PosterFacts:
-    """What stands on a poster. ``pictures`` and ``portrait`` are image files; empty texts are left out."""
-
-    url: str
-    title: str
-    subtitle: str = ""
-    price: str = ""
-    was: str = ""
-    store_name: str = ""
-    store_line: str = ""
-    scan: str = ""
-    shop: str = ""
-    portrait: bytes = b""
-    pictures: Sequence[bytes] = ()
 
 
 # --- letters -------------------------------------------------------------------------------------------------------

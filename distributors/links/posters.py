@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -18,16 +19,22 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from distributors.links.drawing import LOOK, PosterFacts, draw
 from distributors.links.models import ShareLink
+from distributors.links.poster_facts import LOOK, PosterFacts
 from distributors.links.queries import link_by_token
 from distributors.stores import queries as stores
 from distributors.stores.models import Store
 from shop.base.errors import NotFound
+from shop.base.late import Late
 from shop.base.money import format_yuan
 from shop.catalogue import queries as catalogue
 from shop.catalogue.models import Product, ProductImage, Sku
 from shop.work.actions import remember
+
+if TYPE_CHECKING:
+    from distributors.links import drawing
+else:
+    drawing = Late("distributors.links.drawing")
 
 WORK = "poster.draw"
 _LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
@@ -103,7 +110,7 @@ def draw_poster(*, subject: str) -> str:
         return name
     pictures = [data for one in content.pictures if (data := _read(one))]
     facts = replace(content.facts, portrait=_read(content.portrait), pictures=pictures)
-    stored = default_storage.save(name, ContentFile(draw(facts)))
+    stored = default_storage.save(name, ContentFile(drawing.draw(facts)))
     _remove_others(content.folder, keep=stored)
     return stored
 

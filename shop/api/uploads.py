@@ -14,8 +14,8 @@ from shop.api.parsers import MultiPartParser
 from shop.api.throttles import limited
 from shop.base.errors import Invalid
 from shop.media.actions import keep
-from shop.media.drawing import BYTES_MAX
 from shop.media.models import Picture
+from shop.media.rules import BYTES_MAX
 
 PURPOSES = [Picture.Purpose.REVIEW, Picture.Purpose.EVIDENCE]
 

@@ -14,7 +14,7 @@ from shop.catalogue import actions, pictures
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.rules import SkuDraft
 from shop.catalogue.states import ProductState
-from shop.media.drawing import ACCEPT, BYTES_MAX
+from shop.media.rules import ACCEPT, BYTES_MAX
 from shop.panel.rows import OwnInline, OwnRows, supplier_actor
 from shop.panel.site import own_supplier, supplier_site
 

@@ -5,14 +5,17 @@ Pure. A character has up to two readings here; the rest of a dictionary's are to
 
 import re
 import unicodedata
+from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache
-
-from pypinyin.constants import PINYIN_DICT
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 READINGS_MAX = 2
 _SYLLABLE_LENGTH_MAX = 6
 _SYLLABLES_MAX = 12
+_ENTRY = re.compile(r'"(\d+)": *"([^"]*)"')
 _LETTERS = re.compile(r"[a-z]+")
 # Every syllable of Mandarin as it is typed, without tones; ü is v.
 _INITIALS = ("", *"bpmfdtnlgkhjqxrzcsyw", "zh", "ch", "sh")
@@ -59,8 +62,9 @@ _FINALS = frozenset(
 @lru_cache(maxsize=8192)
 def readings(character: str) -> tuple[str, ...]:
     """Return how a character is read, the usual reading first: ``("zhang", "chang")``; none for what is not Chinese."""
-    found = (_plain(reading) for reading in PINYIN_DICT.get(ord(character), "").split(",") if reading)
-    return tuple(dict.fromkeys(found))[:READINGS_MAX]
+    code = ord(character)
+    place = bisect_left(_CODES, code)
+    return _READINGS[_READ_AS[place]] if place < len(_CODES) and _CODES[place] == code else ()
 
 
 def spelling(han: str) -> str:
@@ -142,6 +146,30 @@ def _pairs(spoken: Sequence[str]) -> list[str]:
     return ["~" + spoken[place] + spoken[place + 1] for place in range(len(spoken) - 1)]
 
 
+@cache
 def _plain(reading: str) -> str:
     bare = unicodedata.normalize("NFD", reading).replace("u\u0308", "v")
     return "".join(letter for letter in bare if letter.isascii() and letter.isalpha())
+
+
+def _packed() -> "tuple[array[int], array[int], tuple[tuple[str, ...], ...]]":
+    """Read the table of `pypinyin`: code points in order, which readings each has, and these readings.
+
+    As its own dictionary it would be 9 MB of every process; so it is a third of one.
+    """
+    package = find_spec("pypinyin")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("pypinyin", name="pypinyin")
+    text = Path(package.origin).with_name("pinyin_dict.json").read_text(encoding="utf-8")
+    known: dict[tuple[str, ...], int] = {}
+    codes, read_as = array("I"), array("H")
+    # One after the other: all of them at once would leave as much room behind in the process as was to be saved.
+    for entry in _ENTRY.finditer(text):
+        found = dict.fromkeys(_plain(reading) for reading in entry[2].split(",") if reading)
+        codes.append(int(entry[1]))
+        read_as.append(known.setdefault(tuple(found)[:READINGS_MAX], len(known)))
+    return codes, read_as, tuple(known)
+
+
+_CODES, _READ_AS, _READINGS = _packed()
+_plain.cache_clear()

@@ -6,6 +6,7 @@ file's name follows from its picture's number, so every step may be done twice.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
@@ -15,12 +16,17 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.accounts.models import User
 from shop.base.errors import Conflict, Invalid
+from shop.base.late import Late
 from shop.base.locks import lock_rows, require_transaction
-from shop.media.drawing import BYTES_MAX, draw, measure
 from shop.media.models import Picture
 from shop.media.queries import private_storage, storage_of
-from shop.media.rules import small_name
+from shop.media.rules import BYTES_MAX, small_name
 from shop.work import actions as work
+
+if TYPE_CHECKING:
+    from shop.media import drawing
+else:
+    drawing = Late("shop.media.drawing")
 
 DRAW, DISCARD, MOVE = "picture.draw", "picture.discard", "picture.move"
 # So many pictures of one person may wait to be used.
@@ -42,7 +48,7 @@ def keep(
     picture, :class:`TooManyPictures`.
     """
     try:
-        width, height = measure(data)
+        width, height = drawing.measure(data)
     except Invalid as error:
         raise Invalid(error.message, field=field) from error
     if uploader and Picture.objects.filter(uploader=uploader, attached_at=None).count() >= UNATTACHED_MAX:
@@ -97,7 +103,7 @@ def draw_picture(*, number: str, now: datetime) -> Picture | None:
         return None
     if not picture.file:
         with private_storage().open(_original_name(picture)) as original:
-            renditions = draw(original.read())
+            renditions = drawing.draw(original.read())
         name = f"{picture.purpose}/{number[:2]}/{number}.webp"
         _put(storage_of(picture), name, renditions.large)
         _put(storage_of(picture), small_name(name), renditions.small)

@@ -16,15 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shop.base.errors import Invalid
+from shop.media.rules import BYTES_MAX, SMALL
 
-BYTES_MAX = 10 * 1024 * 1024
 # Photographs of phones are JPEG and are decoded small; anything else is decoded whole.
 PIXELS_MAX = 16_000_000
 PHOTO_PIXELS_MAX = 60_000_000
 SIDE_MIN, SIDE_MAX = 16, 16_000
-LARGE, SMALL = 800, 400
-# What a file chooser offers; what a file really holds is looked at all the same.
-ACCEPT = "image/jpeg,image/png,image/webp"
+LARGE = 800
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _QUALITY = 82
 

@@ -6,7 +6,7 @@ from django import forms
 from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 
-from shop.media.drawing import ACCEPT
+from shop.media.rules import ACCEPT
 
 
 class SeveralFiles(forms.ClearableFileInput):

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 SMALL = 400
+BYTES_MAX = 10 * 1024 * 1024
+# What a file chooser offers; what a file really holds is looked at all the same.
+ACCEPT = "image/jpeg,image/png,image/webp"
 
 
 @dataclass(frozen=True, slots=True)

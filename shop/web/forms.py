@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.accounts.models import Address
 from shop.base.errors import NotFound
-from shop.media.drawing import ACCEPT
+from shop.media.rules import ACCEPT
 from shop.regions import queries as regions
 from shop.web.again import AgainForm
 

@@ -16,7 +16,7 @@ from distributors.stores.rules import (
     TITLE_LENGTH_MAX,
 )
 from shop.base.money import FEN_PER_YUAN, format_yuan
-from shop.media.drawing import ACCEPT, BYTES_MAX
+from shop.media.rules import ACCEPT, BYTES_MAX
 from shop.pricing.rules import Offer
 
 

@@ -19,7 +19,7 @@ from shop.accounts.rules import clean_phone, mask_phone
 from shop.base.callers import address_of
 from shop.base.errors import DomainError
 from shop.media import portraits
-from shop.media.drawing import BYTES_MAX
+from shop.media.rules import BYTES_MAX
 from shop.web.access import CustomerRequest, customer_only, show_refusal, tell_refusal
 from shop.web.again import is_proven, send_code_to
 from shop.web.forms import PasswordChangeForm, PhoneChangeForm, ProfileForm
