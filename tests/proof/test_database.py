@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from distributors.payouts.models import Withdrawal
 from orders.lifecycle.models import Order
@@ -11,6 +11,23 @@ from tests import world
 from tests.orders import trade
 
 pytestmark = pytest.mark.django_db
+
+
+# What an order's sums are made of (M7).
+SUMS = {
+    "lifecycle_order": ("goods_fen", "discount_fen", "freight_fen", "payable_fen", "paid_fen"),
+    "lifecycle_supplierorder": ("goods_fen", "discount_fen", "freight_fen", "payable_fen"),
+    "lifecycle_orderline": (
+        "unit_fen",
+        "quantity",
+        "discount_fen",
+        "paid_fen",
+        "supplier_fen",
+        "subsidy_fen",
+        "pool_fen",
+    ),
+    "payments_payment": ("amount_fen",),
+}
 
 
 @pytest.fixture
@@ -46,6 +63,25 @@ def test_a_line_that_pays_its_own_buyer(order: Order) -> None:
         own = world.place(buyer, [(world.product(world.yunling(), "白毫"), 1)])
         line = again("lifecycle_orderline", line="line + 9", order_id=str(own.pk), **{column: str(store.pk)})
         assert refused(f"{line} WHERE order_id = {order.pk}") == "settlements_line_not_own"
+
+
+def test_the_sums_of_an_order_after_it_was_placed(order: Order) -> None:
+    """No column of a sum changes, nothing joins an order that adds up, and what was paid is not unsaid."""
+    for table, columns in SUMS.items():
+        for column in columns:
+            with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"UPDATE {table} SET {column} = {column} + 1")
+    line = again("lifecycle_orderline", line="line + 1", level1_fen="0", level2_fen="0")
+    assert refused(line) == "sums_kept_by_lines"
+    free = {"discount_fen": "unit_fen * quantity", "paid_fen": "0", "supplier_fen": "0", "pool_fen": "0"}
+    gift = again("lifecycle_orderline", line="line + 1", level1_fen="0", level2_fen="0", **free)
+    assert refused(gift) == "sums_kept_by_lines"
+    world.yangshan()
+    part = {"number": "number || 'x'", "supplier_id": "(SELECT max(id) FROM suppliers_supplier)"}
+    assert refused(again("lifecycle_supplierorder", **part)) == "sums_kept_by_parts"
+    less = part | {"goods_fen": "-100", "freight_fen": "100", "payable_fen": "0"}
+    assert refused(again("lifecycle_supplierorder", **less)) == "sums_kept_by_parts"
+    assert refused("UPDATE lifecycle_order SET paid_fen = 0") == "lifecycle_order_paid_stays"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ TRIGGERS = [
         for scope in ("rows", "whole")
     ),
     *(f"lifecycle_{table}_{deed}" for table in ("order", "supplierorder", "orderline") for deed in ("promise", "kept")),
+    *("sums_kept_by_lines", "sums_kept_by_parts", "lifecycle_order_paid_stays"),
     *("lifecycle_order_sums", "commissions_commission_facts", "commissions_rule_kept", "payouts_withdrawal_facts"),
     *("payments_payment_fixed", "payments_refund_fixed", "referrals_referral_loop", "stores_store_code"),
     *("settlements_line_not_own", "settlements_commission_promised", "settlements_commission_due"),
@@ -147,7 +148,7 @@ CHECKS = [
     ),
     Check(
         "trade_guard_missing",
-        ("M4", "M8", "M10", "M12", "M13", "M15", "M16", "M21", "R1", "S1", "S3", "S4", "R2", "M20"),
+        ("M4", "M7", "M8", "M10", "M12", "M13", "M15", "M16", "M21", "R1", "S1", "S3", "S4", "R2", "M20"),
         GUARDS,
     ),
 ]
