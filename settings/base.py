@@ -75,9 +75,7 @@ INSTALLED_APPS = [
     "orders.demo",
 ]
 
-# What a process does not do it does not load: the worker has no pages, and the clock is no web.
-if PROCESS == "web":
-    INSTALLED_APPS.remove("django_celery_beat")
+# What a process does not do it does not load: the worker has no pages.
 if PROCESS == "worker":
     _PAGES = {
         "unfold",
