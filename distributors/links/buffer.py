@@ -10,11 +10,11 @@ from typing import cast
 
 import redis
 import structlog
-from django.conf import settings
 from redis.commands.core import Script
 
 from distributors.links.rules import Opening, opening_from_json
 from shop.base.numbers import new_token
+from shop.work.redis_client import redis_client
 
 logger = structlog.get_logger(__name__)
 
@@ -31,7 +31,6 @@ _OF_SECONDS = 600
 _SEEN_SECONDS = 10
 # Openings from one network address within a minute; many people share one behind a carrier's gateway.
 PER_MINUTE_MAX = 300
-_TIMEOUT_SECONDS = 0.5
 # After a failure Redis is left alone for a while, so that an outage does not slow every page.
 _PAUSE_SECONDS = 2.0
 
@@ -67,25 +66,8 @@ class _Rest:
     until = 0.0
 
 
-_clients: dict[str, redis.Redis] = {}
 # Redis knows a script by its digest; only one that was emptied is told the whole again.
-_pushes: dict[str, Script] = {}
-
-
-def _client() -> redis.Redis:
-    url = settings.LINJIA_REDIS_URL
-    if url not in _clients:
-        _clients[url] = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-        )
-    return _clients[url]
-
-
-def _pushing() -> Script:
-    url = settings.LINJIA_REDIS_URL
-    if url not in _pushes:
-        _pushes[url] = _client().register_script(_PUSH)
-    return _pushes[url]
+_push = Script(redis.Redis(), _PUSH)
 
 
 def push(opening: Opening, *, address: str = "") -> bool:
@@ -105,7 +87,7 @@ def push(opening: Opening, *, address: str = "") -> bool:
     )
     limit = str(PER_MINUTE_MAX) if address else ""
     try:
-        _pushing()(keys, [opening.to_json(), _OF_SECONDS, limit, _SEEN_SECONDS])
+        _push(keys, [opening.to_json(), _OF_SECONDS, limit, _SEEN_SECONDS], client=redis_client())
     except redis.RedisError as error:
         _rest(error)
         return False
@@ -117,7 +99,7 @@ def pending_of(visitor_hash: str) -> list[Opening]:
     if time.monotonic() < _Rest.until:
         return []
     try:
-        texts = cast(list[bytes], _client().lrange(_OF + visitor_hash, -100, -1))
+        texts = cast(list[bytes], redis_client().lrange(_OF + visitor_hash, -100, -1))
     except redis.RedisError as error:
         _rest(error)
         return []
@@ -130,7 +112,7 @@ def batches(*, limit: int) -> Iterator[tuple[str, list[Opening]]]:
     Call :func:`stored` with the name once the openings are committed. A batch can be seen by two
     flushes; storing twice is storing once. Raises ``redis.RedisError`` when Redis is away.
     """
-    client = _client()
+    client = redis_client()
     for name in sorted(cast(set[bytes], client.smembers(_FLUSHING))):
         yield from _batch(name.decode())
     fresh = f"{_FLUSHING}:{new_token()}"
@@ -140,7 +122,7 @@ def batches(*, limit: int) -> Iterator[tuple[str, list[Opening]]]:
 
 def stored(name: str) -> None:
     """Forget a batch that is in the database."""
-    pipe = _client().pipeline(transaction=True)
+    pipe = redis_client().pipeline(transaction=True)
     pipe.delete(name)
     pipe.srem(_FLUSHING, name)
     pipe.execute()
@@ -148,11 +130,11 @@ def stored(name: str) -> None:
 
 def waiting() -> int:
     """Return how many openings wait to be taken; for the metrics. Raises ``redis.RedisError``."""
-    return cast(int, _client().llen(_OPEN))
+    return cast(int, redis_client().llen(_OPEN))
 
 
 def _batch(name: str) -> Iterator[tuple[str, list[Opening]]]:
-    openings = _read(cast(list[bytes], _client().lrange(name, 0, -1)))
+    openings = _read(cast(list[bytes], redis_client().lrange(name, 0, -1)))
     yield name, openings
 
 

@@ -5,14 +5,15 @@ from typing import Any
 
 import redis
 import structlog
-from django.conf import settings
+from redis.commands.core import Script
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 
+from shop.work.redis_client import redis_client
+
 logger = structlog.get_logger(__name__)
 
-_TIMEOUT_SECONDS = 0.5
 # The times of the caller's latest requests, the newest first. One that is allowed is added; of one that is not,
 # the time of the oldest is returned, from which the wait follows.
 _ALLOW = """
@@ -27,16 +28,8 @@ redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[2])))
 return false
 """
 
-_clients: dict[str, redis.Redis] = {}
-
-
-def _client() -> redis.Redis:
-    url = settings.LINJIA_REDIS_URL
-    if url not in _clients:
-        _clients[url] = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-        )
-    return _clients[url]
+# Redis knows a script by its digest; only one that was emptied is told the whole again.
+_allow = Script(redis.Redis(), _ALLOW)
 
 
 class Scoped(ScopedRateThrottle):
@@ -57,7 +50,8 @@ class Scoped(ScopedRateThrottle):
         key = f"linjia:rate:{self.get_cache_key(request, view)}"
         self.now = self.timer()
         try:
-            oldest: Any = _client().eval(_ALLOW, 1, key, f"{self.now:.6f}", str(self.duration), str(self.num_requests))
+            bounds = (f"{self.now:.6f}", self.duration, self.num_requests)
+            oldest: Any = _allow(keys=[key], args=bounds, client=redis_client())
         except redis.RedisError as error:
             logger.warning("rates_away", error=type(error).__name__)
             return True

@@ -19,6 +19,7 @@ from distributors.links.queries import (
 from distributors.stores import actions as stores
 from shop.base.errors import Conflict, Invalid, NotFound
 from shop.base.numbers import token_hash
+from shop.work.redis_client import redis_client
 from tests.distributors.sellers import at_once, moment, open_store, opened, rows, share, tea
 from tests.world import person
 
@@ -121,7 +122,7 @@ def test_flushing_the_same_batch_twice_stores_it_once():
     assert links.flush_touches(limit=10) == 0
     assert (Touch.objects.count(), Bond.objects.count()) == (1, 1)
     assert list(buffer.batches(limit=10)) == []
-    assert buffer._client().exists(name) == 0
+    assert redis_client().exists(name) == 0
 
 
 def test_a_flush_that_is_killed_before_its_commit_loses_nothing():
@@ -151,7 +152,7 @@ def test_with_redis_away_an_opening_is_stored_at_once(settings):
 
 def test_an_unreadable_entry_stops_nobody():
     link = share(open_store("阿禾 Ahe"))
-    buffer._client().rpush(buffer._OPEN, b"{not json", b'["too","short"]')
+    redis_client().rpush(buffer._OPEN, b"{not json", b'["too","short"]')
     links.record_touch(link=link, visitor_key=KEY, now=moment())
     assert links.flush_touches(limit=10) == 1
 
