@@ -1,5 +1,6 @@
 """Asking for money, and deciding about it. What the gateway does is in ``sending``."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from distributors.stores.models import Distributor, Store
 from distributors.stores.rules import checked_text
 from distributors.stores.states import DistributorState
 from shop.accounts.models import WechatIdentity
-from shop.accounts.queries import openid_of
+from shop.accounts.queries import payable_identities
 from shop.base.errors import Conflict, Invalid, NotAllowed
 from shop.base.locks import lock_rows, retry_on_contention
 from shop.base.money import format_yuan
@@ -83,8 +84,8 @@ def save_payout_account(*, store: Store, real_name: str, identity_number: str = 
     """
     name = checked_text(real_name, field="real_name", longest=NAME_LENGTH_MAX, shortest=2)
     identity = _checked_identity(identity_number)
-    openid = openid_of(store.distributor.user, settings.LINJIA_WECHAT_APP_ID)
-    if openid is None:
+    identities = payable_identities(store.distributor.user)
+    if not identities:
         raise Conflict(_("Sign in with WeChat first: that is where you are paid."), code="no_wechat_identity")
     try:
         with transaction.atomic():
@@ -95,7 +96,7 @@ def save_payout_account(*, store: Store, real_name: str, identity_number: str = 
                     field="real_name",
                 )
             _note_person(distributor, name, identity)
-            return _save_account(distributor, openid, name, now=now)
+            return _save_account(distributor, identities, name, now=now)
     except IntegrityError as error:
         if "identity_key" in str(error):
             raise _identity_taken() from None
@@ -128,14 +129,19 @@ def _identity_taken() -> Conflict:
     )
 
 
-def _save_account(distributor: Distributor, openid: str, name: str, *, now: datetime) -> PayoutAccount:
+def _save_account(
+    distributor: Distributor, identities: Sequence[WechatIdentity], name: str, *, now: datetime
+) -> PayoutAccount:
     account = PayoutAccount.objects.filter(distributor=distributor).first()
+    # While she is still known by the openid she is paid to, another app of the same person changes nothing.
+    kept = next((one for one in identities if account is not None and one.openid == account.openid), identities[0])
+    payee = {"app_id": kept.app_id, "openid": kept.openid, "real_name": name}
     if account is None:
-        return PayoutAccount.objects.create(distributor=distributor, openid=openid, real_name=name, changed_at=now)
-    if (account.openid, account.real_name) != (openid, name):
-        account.openid, account.real_name, account.changed_at = openid, name, now
+        return PayoutAccount.objects.create(distributor=distributor, changed_at=now, **payee)
+    if (account.openid, account.real_name) != (kept.openid, name):
+        account.app_id, account.openid, account.real_name, account.changed_at = kept.app_id, kept.openid, name, now
         account.cooling_until = now + timedelta(hours=settings.LINJIA_PAYOUT_COOLING_HOURS)
-        account.save(update_fields=["openid", "real_name", "changed_at", "cooling_until"])
+        account.save(update_fields=["app_id", "openid", "real_name", "changed_at", "cooling_until"])
     return account
 
 
@@ -167,6 +173,7 @@ def request(*, store: Store, amount_fen: int, now: datetime) -> Withdrawal:
         withdrawal = Withdrawal.objects.create(
             store=store,
             amount_fen=amount,
+            app_id=account.app_id,
             openid=account.openid,
             real_name=account.real_name,
             gateway=settings.LINJIA_GATEWAY,

@@ -33,6 +33,8 @@ class PayoutAccount(models.Model):
         Distributor, models.PROTECT, related_name="payout_account", verbose_name=_("distributor")
     )
     channel = models.CharField(_("channel"), max_length=8, choices=Channel, default=Channel.WECHAT)
+    # The app the openid belongs to (mini-program or official account); empty in rows of before: the mini-program.
+    app_id = models.CharField(max_length=32, blank=True)
     openid = models.CharField(_("openid"), max_length=64)
     real_name = SealedField(_("real name"), max_length=40)
     changed_at = models.DateTimeField(_("changed at"))
@@ -59,6 +61,7 @@ class Withdrawal(models.Model):
     tax_fen = models.BigIntegerField(_("tax withheld (fen)"), default=0)
     state = models.CharField(_("state"), max_length=16, choices=WithdrawalState, default=WithdrawalState.REQUESTED)
     # The payee as it was when asked; later changes of the payout account do not reach it.
+    app_id = models.CharField(max_length=32, blank=True)
     openid = models.CharField(max_length=64)
     real_name = SealedField(_("real name"), max_length=40)
     gateway = models.CharField(_("gateway"), max_length=16)

@@ -220,6 +220,7 @@ def _transfer(withdrawal: Withdrawal, gateway: Gateway | None, *, now: datetime)
         told = rail.transfer(
             number=number,
             openid=withdrawal.openid,
+            app_id=withdrawal.app_id,
             amount_fen=withdrawal.amount_fen - withdrawal.tax_fen,
             real_name=withdrawal.real_name,
             remark=str(_("Commission of your store")),

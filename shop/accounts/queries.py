@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -50,6 +51,13 @@ def address_of(user: User, number: str, *, removed: bool = False) -> Address:
 def no_address() -> NotFound:
     """Return the refusal for an address that is not the asker's."""
     return NotFound(_("There is no such address in your address book."), field="address_number")
+
+
+def payable_identities(user: User) -> list[WechatIdentity]:
+    """Return where the user can be paid: her openids of the apps bound to our merchant, the mini-program's first."""
+    apps = [app for app in (settings.LINJIA_WECHAT_APP_ID, settings.LINJIA_WECHAT_ACCOUNT_APP_ID) if app]
+    found = WechatIdentity.objects.filter(user=user, app_id__in=apps)
+    return sorted(found, key=lambda one: apps.index(one.app_id))
 
 
 def openid_of(user: User, app_id: str) -> str | None:

@@ -212,9 +212,12 @@ class Gateway(Protocol):
         """Ask what became of a refund; an unknown number is the state ``not_found``."""
 
     def transfer(
-        self, *, number: str, openid: str, amount_fen: int, real_name: str | None, remark: str
+        self, *, number: str, openid: str, amount_fen: int, real_name: str | None, remark: str, app_id: str = ""
     ) -> TransferState:
-        """Pay a person. ``number`` is letters and digits only, at most 32. ``real_name`` is needed from 2,000 yuan."""
+        """Pay a person. ``number`` is letters and digits only, at most 32. ``real_name`` is needed from 2,000 yuan.
+
+        ``app_id`` is the app the openid belongs to, one of those bound to our merchant; empty: the rail's first.
+        """
 
     def query_transfer(self, number: str) -> TransferState:
         """Ask what became of a transfer; an unknown number is the state ``not_found``."""

@@ -108,9 +108,7 @@ class WechatPay:
         _check_amount(collection.amount_fen, at_least=1)
         if collection.kind == "jsapi" and not collection.payer_openid:
             _refuse("the payer's openid is missing")
-        app_id = collection.app_id or self._credentials.app_id
-        if app_id not in self._credentials.app_ids:
-            _refuse(f"the app {app_id!r} is not bound to our merchant")
+        app_id = self._own_app(collection.app_id)
         asked: dict[str, Any] = {
             "description": collection.description[:_DESCRIPTION_MAX] or collection.number,
             "out_trade_no": collection.number,
@@ -208,13 +206,14 @@ class WechatPay:
             return _about(number, wechat_words.refund_state(told))
 
     def transfer(
-        self, *, number: str, openid: str, amount_fen: int, real_name: str | None, remark: str
+        self, *, number: str, openid: str, amount_fen: int, real_name: str | None, remark: str, app_id: str = ""
     ) -> TransferState:
         """Pay a person by 商家转账, scene 1005; see the contract."""
         _check_number(_TRANSFER_NUMBER, number)
         _check_amount(amount_fen, at_least=TRANSFER_FEN_MIN)
         if not openid:
             _refuse("the person's openid is missing")
+        app_id = self._own_app(app_id)
         if amount_fen >= NAME_NEEDED_FROM_FEN and not real_name:
             _refuse("from 2,000 yuan on the person's real name is needed")
         remark = remark[:_REMARK_MAX] or number
@@ -222,6 +221,7 @@ class WechatPay:
             self._library.mch_transfer_bills,
             out_bill_no=number,
             transfer_scene_id=TRANSFER_SCENE,
+            appid=app_id,
             openid=openid,
             transfer_amount=amount_fen,
             transfer_remark=remark,
@@ -269,6 +269,12 @@ class WechatPay:
 
     def _notify_url(self, kind: str) -> str:
         return self._credentials.notify_base_url + NOTIFY_PATHS[kind]
+
+    def _own_app(self, app_id: str) -> str:
+        found = app_id or self._credentials.app_id
+        if found not in self._credentials.app_ids:
+            _refuse(f"the app {found!r} is not bound to our merchant")
+        return found
 
     def _check_ours(self, told: Mapping[str, Any], name: str) -> None:
         if told[name] != self._credentials.merchant_id:

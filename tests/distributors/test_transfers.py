@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from distributors.payouts import actions as payouts
 from distributors.payouts.models import PayoutAccount, Withdrawal
 from distributors.payouts.sending import TransferMismatch
+from shop.accounts.actions import sign_in_with_wechat
 from shop.base.errors import NotFound
-from shop.gateways.contract import Notice
+from shop.gateways.contract import GatewayRefused, Notice
+from shop.gateways.sandbox.people import openid_of
 from shop.ledger import chart
 from shop.ledger.models import Journal
 from shop.ledger.queries import balance_fen
@@ -338,3 +341,31 @@ def test_whatever_gets_lost_on_the_way_everybody_is_paid_once(sandbox, gateway):
     assert sorted(paid) == sorted(one.number for one in asked)
     assert money(store) == {"frozen": 0, "available": 180_000, "paying": 0, "debt": 0}
     assert verify() == []
+
+
+def test_a_payee_known_by_the_official_account_is_paid_through_it(gateway, sandbox, settings):
+    """She never opened the mini-program: WeChat's own browser proved who she is, and the money goes to that openid."""
+    mini, account = settings.LINJIA_WECHAT_APP_ID, settings.LINJIA_WECHAT_ACCOUNT_APP_ID
+    store = open_store("阿禾 Ahe")
+    settle(sold(store, level1_fen=10_000, paid_fen=100_000))
+    user, theirs = store.distributor.user, openid_of(account, "何禾")
+    sign_in_with_wechat(app_id=account, openid=theirs, phone=user.phone)
+    payouts.save_payout_account(store=store, real_name="何禾", now=moment())
+    # Coming to the mini-program later changes nothing about where she is paid, and starts no cooling-off.
+    sign_in_with_wechat(app_id=mini, openid=openid_of(mini, "何禾"), phone=user.phone)
+    kept = payouts.save_payout_account(store=store, real_name="何禾", now=moment())
+    assert (kept.app_id, kept.openid, kept.cooling_until) == (account, theirs, None)
+    withdrawal = payouts.request(store=store, amount_fen=5_000, now=moment())
+    payouts.approve(withdrawal=withdrawal, actor=STAFF, now=moment())
+    payouts.send(number=withdrawal.number, now=moment(), gateway=gateway)
+    sandbox.confirm_transfer(withdrawal.number)
+    withdrawal.refresh_from_db()
+    told_of = gateway.query_transfer(withdrawal.number)
+    assert (withdrawal.app_id, told_of.state, told_of.openid) == (account, "paid", theirs)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Withdrawal.objects.filter(pk=withdrawal.pk).update(app_id=mini)
+    for app_id, openid in ((mini, theirs), (account, openid_of(mini, "何禾")), ("wx-of-somebody", theirs)):
+        with pytest.raises(GatewayRefused):
+            gateway.transfer(
+                number=f"W{app_id[-4:]}1", openid=openid, app_id=app_id, amount_fen=100, real_name=None, remark="x"
+            )

@@ -129,7 +129,7 @@ def forget_the_expiry(patch: Patch, machine: TradeMachine) -> None:
 
     def written(*facts: Any) -> int:
         number = real(*facts)
-        Due.objects.filter(what="order.expire", subject=facts[1].order.number).delete()
+        Due.objects.filter(what="order.expire", subject=facts[0].rows.number).delete()
         return number
 
     patch.setattr(place, "_write", written)

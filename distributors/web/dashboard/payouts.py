@@ -1,5 +1,6 @@
 """Withdrawals: the balance, asking, what became of each; and where she is paid."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -22,10 +23,11 @@ from distributors.payouts.rules import readable_reason
 from distributors.payouts.states import NOT_SENT, WithdrawalState
 from distributors.web.access import StoreRequest, store_owner
 from distributors.web.dashboard.forms import PayoutAccountForm, WithdrawForm
-from shop.accounts.queries import openid_of
+from shop.accounts.queries import payable_identities
 from shop.accounts.rules import mask_name
 from shop.base.errors import DomainError
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
+from shop.gateways.wechat_web import WECHAT_MARK, web_app
 from shop.personal.actions import agree
 from shop.personal.queries import has_agreed
 from shop.privacy.rules import mask_tail
@@ -184,6 +186,7 @@ def withdrawal(request: StoreRequest, number: str) -> HttpResponse:
         "steps": _steps(row),
         "may_cancel": row.state in _MAY_CANCEL,
         "sandbox_url": _sandbox_url(request, row),
+        "wechat_params": _wechat_params(request, row),
     }
     return render(request, "dashboard/withdrawal.html", context)
 
@@ -212,6 +215,15 @@ def _sandbox_url(request: StoreRequest, row: Withdrawal) -> str:
     return f"{base}/transfer/{row.number}?{urlencode({'redirect_url': back})}"
 
 
+def _wechat_params(request: StoreRequest, row: Withdrawal) -> str:
+    """Return what WeChat's own browser asks to confirm a transfer to the official account's openid, "" elsewhere."""
+    is_inside = WECHAT_MARK in request.headers.get("User-Agent", "")
+    is_account = row.app_id and row.app_id == settings.LINJIA_WECHAT_ACCOUNT_APP_ID
+    if not (is_inside and is_account and row.package_info and row.state == WithdrawalState.WAITING_USER):
+        return ""
+    return json.dumps({"mchId": settings.LINJIA_WECHAT_MERCHANT_ID, "appId": row.app_id, "package": row.package_info})
+
+
 @require_POST
 @store_owner
 def withdrawal_cancel(request: StoreRequest, number: str) -> HttpResponse:
@@ -233,7 +245,8 @@ def withdrawal_cancel(request: StoreRequest, number: str) -> HttpResponse:
 def payout_account(request: StoreRequest) -> HttpResponse:
     """Where she is paid: her own WeChat, under her real name."""
     account = payouts.payout_account_of(request.store)
-    has_wechat = openid_of(request.user, settings.LINJIA_WECHAT_APP_ID) is not None
+    has_wechat = bool(payable_identities(request.user))
+    is_inside = WECHAT_MARK in request.headers.get("User-Agent", "") and web_app(is_inside=True) is not None
     known_as = request.desk.distributor.real_name
     form = PayoutAccountForm(request.POST or None, initial={"agrees": has_agreed(request.user, "identity")})
     if request.method == "POST" and form.is_valid():
@@ -256,6 +269,7 @@ def payout_account(request: StoreRequest) -> HttpResponse:
         "known_as": mask_name(known_as) if known_as else "",
         "identity": mask_tail(request.desk.distributor.identity_number),
         "has_wechat": has_wechat,
+        "is_inside": is_inside,
         "cooling_hours": timedelta(hours=settings.LINJIA_PAYOUT_COOLING_HOURS) // timedelta(hours=1),
     }
     return render(request, "dashboard/payout_account.html", context, status=400 if form.errors else 200)

@@ -92,20 +92,20 @@
     if (!event.detail.elt.hasAttribute("data-quiet")) toast(document.getElementById("toasts").dataset.failed);
   });
 
-  // --- paying inside WeChat: its own browser takes the signed arguments ------------------------------------------------
+  // --- paying and being paid inside WeChat: its own browser takes the arguments ------------------------------------------------
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-wechat-pay]");
     if (!button) return;
-    const { then, cancelled, failed } = button.dataset;
+    const { then, cancelled, failed, wechatCall = "getBrandWCPayRequest" } = button.dataset;
     if (!window.WeixinJSBridge) {
       toast(failed);
       return;
     }
-    window.WeixinJSBridge.invoke("getBrandWCPayRequest", JSON.parse(button.dataset.wechatPay), (told) => {
+    window.WeixinJSBridge.invoke(wechatCall, JSON.parse(button.dataset.wechatPay), (told) => {
       // "ok" is WeChat's word to the browser, not to us: the page behind waits for the signed notice.
-      if (told.err_msg === "get_brand_wcpay_request:ok") window.location.assign(then);
-      else toast(told.err_msg === "get_brand_wcpay_request:cancel" ? cancelled : failed);
+      if (told.err_msg?.endsWith(":ok")) window.location.assign(then);
+      else toast(told.err_msg?.endsWith(":cancel") ? cancelled : failed);
     });
   });
 

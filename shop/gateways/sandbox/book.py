@@ -86,6 +86,8 @@ class Book:
         known = {row["name"] for row in self.rows("PRAGMA table_info(payments)")}
         for name in {"attach", "app_id"} - known:
             self.run(f"ALTER TABLE payments ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+        if "app_id" not in {row["name"] for row in self.rows("PRAGMA table_info(transfers)")}:
+            self.run("ALTER TABLE transfers ADD COLUMN app_id TEXT NOT NULL DEFAULT ''")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -9,7 +9,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.hashes import SHA1
 
+from shop.gateways.sandbox.keys import account_app_id
 from shop.gateways.sandbox.notices import write_notice
+from shop.gateways.sandbox.people import is_of_app
 from shop.gateways.sandbox.wire import Call, Refusal, Reply, rfc3339
 from shop.gateways.sandbox.world import World
 
@@ -20,7 +22,7 @@ _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}\Z")
 _REMARK_MAX = 32
 # What commissions must report, by transfer scene.
 _REPORTS = {"1005": {"岗位类型", "报酬说明"}}
-_FIXED = ("openid", "user_name", "amount_fen", "remark", "scene")
+_FIXED = ("app_id", "openid", "user_name", "amount_fen", "remark", "scene")
 _FINAL = ("SUCCESS", "FAIL", "CANCELLED")
 _STARTS = {"waiting": "WAIT_USER_CONFIRM", "accepted": "ACCEPTED", "instant": "ACCEPTED", "fail": "ACCEPTED"}
 
@@ -52,7 +54,8 @@ def transfer(world: World, call: Call) -> Reply:
 def _read(world: World, call: Call) -> dict[str, Any]:
     data = call.json()
     number, amount, remark = data.get("out_bill_no"), data.get("transfer_amount"), data.get("transfer_remark")
-    if data.get("appid") != world.keys.app_id:
+    app_id = data.get("appid")
+    if app_id not in (world.keys.app_id, account_app_id(world.keys.app_id)):
         raise Refusal(400, "APPID_MCHID_NOT_MATCH", "the app id is not this merchant's")
     if not isinstance(number, str) or not _NUMBER.match(number):
         raise Refusal(400, "PARAM_ERROR", "out_bill_no must be 1 to 32 letters and digits")
@@ -62,6 +65,8 @@ def _read(world: World, call: Call) -> dict[str, Any]:
         raise Refusal(400, "PARAM_ERROR", f"transfer_remark must be 1 to {_REMARK_MAX} characters")
     if not isinstance(data.get("openid"), str) or not data["openid"]:
         raise Refusal(400, "PARAM_ERROR", "openid is missing")
+    if not is_of_app(data["openid"], app_id):
+        raise Refusal(400, "PARAM_ERROR", "appid and openid do not belong together")
     scene = data.get("transfer_scene_id")
     told = {report.get("info_type") for report in data.get("transfer_scene_report_infos") or []}
     if scene not in _REPORTS or told != _REPORTS[scene]:
@@ -71,6 +76,7 @@ def _read(world: World, call: Call) -> dict[str, Any]:
         raise Refusal(400, "PARAM_ERROR", "user_name is needed from 2,000 yuan")
     return {
         "out_bill_no": number,
+        "app_id": app_id,
         "openid": data["openid"],
         "user_name": user_name,
         "amount_fen": amount,
@@ -150,7 +156,7 @@ def describe(world: World, found: sqlite3.Row) -> dict[str, Any]:
         "mch_id": world.keys.merchant_id,
         "out_bill_no": found["out_bill_no"],
         "transfer_bill_no": found["transfer_bill_no"],
-        "appid": world.keys.app_id,
+        "appid": found["app_id"] or world.keys.app_id,
         "state": found["state"],
         "transfer_amount": found["amount_fen"],
         "transfer_remark": found["remark"],
