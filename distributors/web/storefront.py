@@ -23,6 +23,7 @@ from shop.pages import marks
 from shop.pages.promises import same_for_all, short_path
 from shop.web import shelf
 from shop.web.access import is_part
+from shop.web.pieces import render_piece
 from shop.web.product_page import delivery_context, more_url, product_context
 from shop.web.sitemaps import url_set
 from shop.web.structured import data_block, store_facts
@@ -182,7 +183,8 @@ def delivery(request: HttpRequest, code: str, number: str) -> HttpResponse:
     own = stores.own_prices(found.pk, list(item.skus.values_list("pk", flat=True)))
     page_url = reverse("store-product", args=[found.code, item.number])
     choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url, own_prices_fen=own)
-    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice, page_url))
+    context = delivery_context(request, item, choice, page_url)
+    return render_piece(request, "storefront/parts/delivery.html", context, heading=_("Delivery"), back=page_url)
 
 
 @short_path

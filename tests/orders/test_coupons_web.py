@@ -63,7 +63,10 @@ def test_a_customer_takes_uses_and_sees_her_coupons() -> None:
     desk = Client()
     desk.force_login(ahe.distributor.user)
     assert "AHE3" in desk.get("/dashboard/codes/").content.decode()
-    assert "code-sold-AHE3" in desk.get("/dashboard/codes/sold/?codes=AHE3,OTHER").content.decode()
+    assert (
+        "code-sold-AHE3"
+        in desk.get("/dashboard/codes/sold/?codes=AHE3,OTHER", headers={"HX-Request": "true"}).content.decode()
+    )
     taken = desk.post("/dashboard/codes/new/", {"coupon": "TOLD", "code": "AHE4"}).content.decode()
     assert "你已经有优惠码了" in taken
     desk.post("/dashboard/codes/AHE3/end/")

@@ -1,7 +1,9 @@
 """The first page of the desk: how the store is doing and what waits for its owner."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -30,6 +32,7 @@ from orders.web.dashboard.figures import (
     unpaid_estimate_fen,
 )
 from shop.base.money import format_yuan
+from shop.web.access import is_part
 from shop.web.shelf import first_pictures
 
 PERIODS: dict[int, str | Promise] = {
@@ -146,8 +149,10 @@ def code_orders(request: StoreRequest) -> HttpResponse:
     words = [word for word in request.GET.get("codes", "").split(",") if word][:LINKS_MAX]
     own = [code.code for code in codes_of(request.store).filter(code__in=words)]
     sold = sold_by_codes(request.store, own)
-    context = {"sums": [(word, sold.get(word, 0)) for word in own]}
-    return render(request, "dashboard/parts/code_orders.html", context)
+    sums = [(word, sold.get(word, 0)) for word in own]
+    if not is_part(request):
+        return _counted(request, _("Sold by code"), [(word, format_yuan(fen)) for word, fen in sums], "dashboard-codes")
+    return render(request, "dashboard/parts/code_orders.html", {"sums": sums})
 
 
 @require_safe
@@ -158,5 +163,13 @@ def link_orders(request: StoreRequest) -> HttpResponse:
     since = timezone.now() - timedelta(days=30)
     won = orders_of_links(request.store, tokens, since=since)
     own = links.links_of(request.store).filter(token__in=tokens).values_list("token", flat=True)
-    context = {"counts": [(token, won.get(token, 0)) for token in own]}
-    return render(request, "dashboard/parts/link_orders.html", context)
+    counts = [(token, won.get(token, 0)) for token in own]
+    if not is_part(request):
+        return _counted(request, _("Orders in 30 days"), counts, "dashboard-links")
+    return render(request, "dashboard/parts/link_orders.html", {"counts": counts})
+
+
+def _counted(request: StoreRequest, heading: str, rows: Sequence[tuple[str, Any]], back: str) -> HttpResponse:
+    """Answer a browser without script with a page of its own."""
+    context = {"section": "", "counted_heading": heading, "rows": rows, "counted_back": reverse(back)}
+    return render(request, "dashboard/counted.html", context)

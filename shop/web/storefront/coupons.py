@@ -17,6 +17,7 @@ from shop.coupons import actions, queries
 from shop.coupons.states import USABLE, ClaimState
 from shop.web.access import CustomerRequest, customer_only, safe_next, tell_refusal
 from shop.web.coupon_cards import centre_cards, piece_cards
+from shop.web.pieces import render_piece
 
 ON_A_PRODUCT_MAX = 3
 PER_PAGE = 30
@@ -75,5 +76,6 @@ def of_product(request: HttpRequest, number: str) -> HttpResponse:
     """A piece of a product's page: the coupons that count for it."""
     found = product_for_sale(number)
     cards = centre_cards(queries.for_product(found, timezone.now())[:ON_A_PRODUCT_MAX], _held(request))
-    context = {"cards": cards, "next": reverse("product", args=[number])}
-    return render(request, "storefront/parts/product_coupons.html", context)
+    part, back = "storefront/parts/product_coupons.html", reverse("product", args=[number])
+    context = {"cards": cards, "next": back}
+    return render_piece(request, part, context, heading=_("Coupons for this product"), back=back)

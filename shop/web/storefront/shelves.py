@@ -15,6 +15,7 @@ from shop.pages import marks
 from shop.pages.promises import same_for_all
 from shop.web import shelf, sifting
 from shop.web.access import is_part
+from shop.web.pieces import render_piece
 from shop.web.product_page import delivery_context, list_context, product_context
 from shop.web.structured import data_block, shop_facts
 
@@ -103,4 +104,5 @@ def delivery(request: HttpRequest, number: str) -> HttpResponse:
     item = catalogue.product_for_sale(number)
     page_url = reverse("product", args=[item.number])
     choice = shelf.choose(item, wanted=request.GET.get("sku", ""), page_url=page_url)
-    return render(request, "storefront/parts/delivery.html", delivery_context(request, item, choice, page_url))
+    context = delivery_context(request, item, choice, page_url)
+    return render_piece(request, "storefront/parts/delivery.html", context, heading=_("Delivery"), back=page_url)
