@@ -112,9 +112,10 @@ def test_from_the_shelf_to_a_paid_order(
     assert su.complaints == []
 
 
-def test_the_same_way_without_script(visitor: Arrive, shirt: Product) -> None:
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_same_way_without_script(visitor: Arrive, shirt: Product, size: tuple[int, int]) -> None:
     person = world.customer("苏 Su")
-    su = visitor(DESK, scripts=False)
+    su = visitor(size, scripts=False)
     page = su.open(f"/p/{shirt.number}/")
     page.get_by_role("link", name="蓝", exact=True).click()
     page.fill("[name=quantity]", "2")
