@@ -23,14 +23,20 @@ CHECKS = {
     "API schema": [*PYTEST, "tests/test_schema.py"],
     "translations": [*PYTEST, "tests/test_translations.py"],
     "Django's own checks": ["manage.py", "check", "--fail-level", "WARNING"],
+    # A process loads only the apps it needs: a name that one of them misses is seen when that one starts.
+    "the web starts": ["-c", "import settings.wsgi; from django.urls import get_resolver; get_resolver().url_patterns"],
+    "the worker starts": ["-c", "import settings.celery as it; it.app.loader.import_default_modules()"],
 }
+# As whom a check runs, where it is not as a command.
+PROCESSES = {"the web starts": "web", "the worker starts": "worker"}
 
 
 def main() -> int:
     """Run all checks, show what failed, and say how many did."""
-    env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test", LINJIA_PROCESS="command")
+    plain = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test")
     failed = []
     for name, words in CHECKS.items():
+        env = plain | {"LINJIA_PROCESS": PROCESSES.get(name, "command")}
         began = time.monotonic()
         result = subprocess.run([PYTHON, *words], cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
         mark = paint("✓", "green") if result.returncode == 0 else paint("✗", "red")
