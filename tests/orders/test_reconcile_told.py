@@ -99,7 +99,7 @@ def _fill(process: SandboxProcess, count: int) -> None:
     with closing(sqlite3.connect(process.home / "book.sqlite3", timeout=10)) as book, book:
         numbers = [(f"PBULK{index:07d}", f"wx{index}", f"42{index:010d}") for index in range(count)]
         book.executemany(
-            "INSERT OR IGNORE INTO payments VALUES (?, ?, 'native', '', 100, '茶', '', 0, 'SUCCESS', 0, '')",
+            "INSERT OR IGNORE INTO payments VALUES (?, ?, 'native', '', 100, '茶', '', 0, 'SUCCESS', 0, '', '')",
             [(number, prepay) for number, prepay, _transaction in numbers],
         )
         book.executemany(
