@@ -197,11 +197,14 @@ def _walk(asked: Question, rows: str, most: int, order: str, limit: str, also: s
 
 
 def _by_stretches(asked: Question, when: str, limit: str, more: str = "") -> str:
-    # Each stretch is put in order by itself, one after the other: the first rows are those of the whole list.
+    # Each stretch is put in order by itself, one after the other: the first rows are those of the whole list. All
+    # conditions stand inside, with the order: a join of theirs (what is in stock) may put rows in another.
     goods = f"{_GOODS} AND {asked.in_stretch}{asked.behind} ORDER BY {asked.sorting} OFFSET 0"
+    passing = f"""
+    SELECT {COLUMNS}{more} FROM ({goods}) p WHERE {SHOWN}{asked.passes} ORDER BY {asked.sorting} LIMIT {limit}"""
     return f"""
-    SELECT {COLUMNS}{more} FROM {asked.stretches(STRETCHES)} CROSS JOIN LATERAL ({goods}) p
-    WHERE {when} AND {asked.many} AND {SHOWN}{asked.passes} LIMIT {limit}"""
+    SELECT p.* FROM {asked.stretches(STRETCHES)} CROSS JOIN LATERAL ({passing}) p
+    WHERE {when} AND {asked.many} LIMIT {limit}"""
 
 
 def _looked_up(asked: Question, when: str, limit: str, more: str = "") -> str:

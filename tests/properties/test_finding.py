@@ -44,10 +44,14 @@ class Goods:
     is_shown: bool
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["", "hashjoin", "nestloop"])
+def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small steps; and whatever way PostgreSQL joins, for its statistics decide that, the rows are the same."""
     for name, value in SMALL.items():
         monkeypatch.setattr(finding, name, value)
+    if request.param:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL enable_{request.param} = off")
 
 
 @pytest.fixture
