@@ -36,7 +36,7 @@ _IS_DELIVERED_FREE = """ AND EXISTS (
         WHERE r.template_id = t.id AND r.is_deliverable AND coalesce(r.free_above_fen > p.min_retail_fen, true)
           AND (r.first_fen > 0 OR (r.continued_fen > 0 AND t.basis <> 'piece'))))"""
 # Stock stands a row above; its table is asked by name, as its counts are written here by name.
-_IN_STOCK = """ AND EXISTS (
+IN_STOCK = """EXISTS (
     SELECT FROM catalogue_sku k JOIN stock_stockitem i ON i.sku_id = k.id
     WHERE k.product_id = p.id AND k.is_active AND i.on_hand > 0)"""
 
@@ -164,7 +164,7 @@ def _conditions(wish: Wish, params: dict[str, Any]) -> str:
     told = _prices(wish, params)
     told += " AND p.id <> %(but)s" if wish.but_id is not None else ""
     told += " AND p.supplier_id = %(supplier)s" if wish.supplier_id is not None else ""
-    return told + (_IN_STOCK if wish.in_stock else "") + (_IS_DELIVERED_FREE if wish.is_delivered_free else "")
+    return told + (f" AND {IN_STOCK}" if wish.in_stock else "") + (_IS_DELIVERED_FREE if wish.is_delivered_free else "")
 
 
 def _prices(wish: Wish, params: dict[str, Any]) -> str:

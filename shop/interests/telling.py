@@ -10,13 +10,11 @@ from typing import Any
 from django.db import connection, transaction
 
 from shop.accounts.models import User
+from shop.catalogue.listing import IN_STOCK
 from shop.interests.rules import BACK_PAUSE, CHEAPER_PAUSE
 from shop.notifications.actions import Notice, notify_all
 
-# Stock stands a row beside; its table is asked by name.
-_IS_AVAILABLE = """(p.state = 'on_sale' AND s.state = 'active' AND p.min_retail_fen > 0 AND EXISTS (
-    SELECT FROM catalogue_sku k JOIN stock_stockitem i ON i.sku_id = k.id
-    WHERE k.product_id = p.id AND k.is_active AND i.on_hand > 0))"""
+_IS_AVAILABLE = f"(p.state = 'on_sale' AND s.state = 'active' AND p.min_retail_fen > 0 AND {IN_STOCK})"
 _GOODS = "catalogue_product p JOIN suppliers_supplier s ON s.id = p.supplier_id"
 
 # What is known from now on: nothing is news that was so when she asked.
