@@ -5,6 +5,7 @@ supplier), a member of staff, and nobody. World two belongs to strangers, and ea
 carries ``CANARY``: nobody of world one may ever read it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import Any
@@ -33,10 +34,12 @@ from shop.media.models import Picture
 from tests import world
 from tests.distributors import sellers
 from tests.orders import trade
-from tests.routes import ROLES, Route
+from tests.routes import ROLES, Route, access, routes
 from tests.shop.coupons import coupon
 from tests.uploads import photo
 
+# Django's and the panels' own pages, the machine's answers, and what changes who one is.
+NOT_OURS = ("admin/", "supplier/", "api/", "media/", "metrics", "sign-out/", "i18n/")
 CANARY = "canary-7f3a"
 RANDOM = "ZZ00000000000000"
 
@@ -257,3 +260,18 @@ class Town:
                 method, url, "{}" if method != "GET" else "", content_type="application/json", headers=headers
             )
         return client.get(url) if method == "GET" else client.post(url)
+
+
+def whole_pages(town: Town) -> Iterator[tuple[str, Route, str, str]]:
+    """Yield role, route, address and HTML of every whole page of the shop, as the least of those who may see it."""
+    rules = access()
+    for route in routes():
+        rule = rules.rule(route.pattern)
+        if rule is None or rule.is_prefix or not rule.may or route.pattern.startswith(NOT_OURS):
+            continue
+        role = next(role for role in ("anonymous", "customer", "distributor") if role in rule.may)
+        url = route.url(town.values(route, town.own[role]))
+        answer = town.ask(role, "GET", url)
+        is_page = answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/html")
+        if is_page and b"<html" in answer.content:
+            yield role, route, url, answer.content.decode()

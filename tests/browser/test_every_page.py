@@ -16,34 +16,16 @@ from shop.accounts.models import User
 from tests import world
 from tests.browser.conftest import DESK, PHONE, Visitor
 from tests.browser.looking import faults
-from tests.routes import Route, access, routes
-from tests.two_worlds import Town, media_file
+from tests.routes import Route
+from tests.two_worlds import Town, media_file, whole_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-# Django's and the panels' own pages, the machine's answers, and what changes who one is.
-NOT_OURS = ("admin/", "supplier/", "api/", "media/", "metrics", "sign-out/", "i18n/")
 
 
 @pytest.fixture
 def town(sandbox: Any) -> Iterator[Town]:
     yield Town()
     default_storage.delete(media_file())
-
-
-def pages(town: Town) -> Iterator[tuple[str, Route, str]]:
-    """Yield role, route and address of every whole page, as the least of those who may see it."""
-    rules = access()
-    for route in routes():
-        rule = rules.rule(route.pattern)
-        if rule is None or rule.is_prefix or not rule.may or route.pattern.startswith(NOT_OURS):
-            continue
-        role = next(role for role in ("anonymous", "customer", "distributor") if role in rule.may)
-        url = route.url(town.values(route, town.own[role]))
-        answer = town.ask(role, "GET", url)
-        is_page = answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/html")
-        if is_page and b"<html" in answer.content:
-            yield role, route, url
 
 
 def name_of(route: Route) -> str:
@@ -65,8 +47,7 @@ def test_every_page_can_be_used_by_everybody(
 ) -> None:
     looked_at, wrong, now = 0, [], ""
     person = visitor(size, language=language)
-    found = sorted(pages(town), key=lambda one: one[0])
-    for role, route, url in found:
+    for role, route, url, _html in sorted(whole_pages(town), key=lambda one: one[0]):
         if role != now:
             now = role
             person.sign_in(None if role == "anonymous" else town.own[role].user)
@@ -81,7 +62,7 @@ def test_a_page_without_anything_is_a_page_too(visitor: Callable[..., Visitor], 
     looked_at, wrong, now = 0, [], ""
     empty = people_with_nothing()
     person = visitor(PHONE)
-    for role, route, url in sorted(pages(town), key=lambda one: one[0]):
+    for role, route, url, _html in sorted(whole_pages(town), key=lambda one: one[0]):
         if role == "anonymous" or route.parameters:
             continue
         if role != now:
