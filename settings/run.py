@@ -7,6 +7,7 @@ second half inside that environment. Standard library only.
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -295,18 +296,18 @@ def keep_bytecode() -> None:
 
 
 def main(words: list[str]) -> int:
-    """`run`, `serve` (its second half), `check`, `bench [cases]`, `test` or `faults` [what pytest understands]."""
+    """`run`, `regions` (and `serve`, `load-regions`: their second halves), `check`, `bench [cases]`, `test` or `faults` [what pytest understands]."""
     os.chdir(PROJECT)
     keep_bytecode()
     what = words[0] if words else "run"
     try:
-        if what == "serve":
-            return serve()
+        if what in _SECOND_HALVES:
+            return _SECOND_HALVES[what]()
         if what == "run":
             Shop().check_ports()
-        prepare.everything(for_tests=what != "run")
-        if what == "run":
-            os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), "serve"])
+        prepare.everything(for_tests=what not in {"run", "regions"})
+        if what in {"run", "regions"}:
+            os.execv(PYTHON, [str(PYTHON), str(Path(__file__).resolve()), "serve" if what == "run" else "load-regions"])
         if what == "check":
             return check()
         return {"bench": bench, "faults": faults}.get(what, test)(words[1:])
@@ -323,6 +324,28 @@ def compile_texts() -> None:
     problem = prepare.run([PYTHON, "manage.py", "compile_locale"], env=env)
     if problem:
         raise Trouble(f"manage.py compile_locale failed: {problem}")
+
+
+def load_regions() -> int:
+    """All townships and villages of the country into the database that `make run` uses, whether it runs or not."""
+    folder = prepare.places()
+    shop = Shop()
+    env = dict(os.environ, LINJIA_PROCESS="command", LINJIA_DATABASE_ROLE="owner")
+    env.setdefault("DJANGO_SETTINGS_MODULE", "settings.dev")
+    shop.env = env
+    try:
+        shop.start_servers()
+        # A database of the operator's own is upgraded when its operator says so.
+        if shop.has_own_servers:
+            shop.prepare_database()
+        with step("Taking in townships and villages"):
+            command = [str(PYTHON), "manage.py", "import_regions", "--package", str(folder)]
+            return subprocess.run(command, env=env, cwd=PROJECT, check=False).returncode
+    finally:
+        shop.stop()
+
+
+_SECOND_HALVES = {"serve": serve, "load-regions": load_regions}
 
 
 def check() -> int:

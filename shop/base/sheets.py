@@ -1,6 +1,9 @@
 """Reading the tables people send: their text encodings, and what is said about a row that is wrong."""
 
+import codecs
+import io
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from django.utils.translation import gettext_lazy as _
 
@@ -8,6 +11,7 @@ from shop.base.errors import Invalid
 
 # What spreadsheets of this part of the world write; GB 18030 holds GBK and GB 2312.
 _ENCODINGS = ("utf-8-sig", "gb18030")
+_CHUNK_BYTES = 1 << 16
 _BYTE_ORDER_MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -32,15 +36,34 @@ def decode(data: bytes) -> str:
 
     Raises ``Invalid`` (field ``file``) for anything else, so that no text is stored as nonsense.
     """
-    encodings = ("utf-16",) if data.startswith(_BYTE_ORDER_MARKS_16) else _ENCODINGS
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
+    return text_of(io.BytesIO(data)).read()
+
+
+def text_of(source: BinaryIO) -> io.TextIOWrapper:
+    """Return a CSV file of any length as text to read line by line; the file must be seekable.
+
+    It is read twice: once to find its encoding, which only its end may betray. Encodings and error as for ``decode``.
+    """
+    start = source.tell()
+    marks = source.read(2)
+    for encoding in ("utf-16",) if marks in _BYTE_ORDER_MARKS_16 else _ENCODINGS:
+        source.seek(start)
+        if _is_text(source, encoding):
+            source.seek(start)
+            return io.TextIOWrapper(source, encoding=encoding, newline="")
     raise Invalid(_("The file is not readable as text. Save it as “CSV UTF-8” and try again."), field="file")
+
+
+def _is_text(source: BinaryIO, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        while chunk := source.read(_CHUNK_BYTES):
+            if "\0" in decoder.decode(chunk):
+                return False
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def harmless(text: str) -> str:

@@ -13,14 +13,23 @@ class Region(models.Model):
     )
     level = models.PositiveSmallIntegerField(_("level"))
     name = models.CharField(_("name"), max_length=60)
-    # Codes from the province down to here, joined and ended by "/": a prefix is an ancestor.
-    path = models.CharField(max_length=90, db_index=True)
 
     class Meta:
         verbose_name = _("region")
         verbose_name_plural = _("regions")
         constraints = [
             models.CheckConstraint(condition=models.Q(level__gte=1, level__lte=5), name="regions_five_levels")
+        ]
+        indexes = [
+            # Two for who looks for a place by its name: what is above the villages is read in the order of its codes,
+            # villages are found by the beginning of their name.
+            models.Index(fields=["level", "code"], condition=models.Q(level__lte=4), name="regions_above_villages"),
+            models.Index(
+                fields=["name"],
+                opclasses=["varchar_pattern_ops"],
+                condition=models.Q(level=5),
+                name="regions_villages_by_name",
+            ),
         ]
 
     def __str__(self) -> str:

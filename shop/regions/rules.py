@@ -4,9 +4,9 @@ Six digits name province, city and county; nine a township; twelve a village.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 PROVINCE, CITY, COUNTY, TOWNSHIP, VILLAGE = 1, 2, 3, 4, 5
 
@@ -51,6 +51,27 @@ def lineage(code: str) -> list[str]:
     steps = [code[:2] + "0000", code[:4] + "00", code[:6], code[:9], code[:12]]
     known = [step for step in steps if len(step) <= len(code)]
     return list(dict.fromkeys(known[: known.index(code) + 1]))
+
+
+def is_extra_county(code: str, standard: Collection[str]) -> bool:
+    """Whether a code of the statistics bureau's table of counties is a place beside those of the standard.
+
+    The bureau numbers development zones and the like from 51 to 80 within their city; people live there and
+    write them on parcels. A city that the standard leaves without counties gets the bureau's one.
+    What else the standard does not know was dissolved since.
+    """
+    if len(code) != 6 or code in standard:
+        return False
+    city = code[:4]
+    if city + "00" not in standard:
+        return False
+    return "51" <= code[4:] <= "80" or not any(each[:4] == city and each[4:] != "00" for each in standard)
+
+
+def without_county(name: str, county: str) -> str:
+    """Return a township's name without the county's that some tables put before it: ``五龙口镇`` for ``济源市五龙口镇``."""
+    short = name.removeprefix(county)
+    return short if len(short) >= 3 else name
 
 
 def join_names(names: Iterable[str]) -> str:
@@ -109,6 +130,26 @@ _ENDINGS = (
     "维吾尔自治区", "壮族自治区", "回族自治区", "特别行政区", "自治区", "自治州", "自治县", "地区", "街道", "省", "市", "区", "县", "盟", "旗", "镇", "乡",
 )  # fmt: skip
 _NAME_LENGTH_MAX = 12
+# Counties with longer names exist (双江拉祜族佤族布朗族傣族自治县 has 15 characters).
+COUNTY_NAME_LENGTH_MAX = 20
+_COMMITTEES = {
+    "街道办事处": "街道", "社区居民委员会": "社区", "社区居委会": "社区", "社区委员会": "社区", "村村民委员会": "村", "村村委会": "村",
+    "村民委员会": "村", "村委会": "村", "居民委员会": "社区", "居委会": "社区",
+}  # fmt: skip
+_STREET_WORDS = ("路", "街", "大道", "大街", "巷", "弄", "里", "支路")
+
+
+class _PlaceLike(Protocol):
+    """What has a name on one of the five levels."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def level(self) -> int: ...
+
+
+_Named = TypeVar("_Named", bound=_PlaceLike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +169,38 @@ def short_name(name: str) -> str:
     return name
 
 
-def without_place(text: str, names: Iterable[str]) -> str | None:
-    """Return what follows one of the names (or its short form) at the start of a text; None when none stands there."""
-    for name in names:
-        for written in (name, short_name(name)):
-            if text.startswith(written):
-                return text.removeprefix(written)
-    return None
+def written_names(name: str, level: int) -> list[str]:
+    """Return a place's name and the shorter forms that people write, the longest first.
+
+    A village is written without its committee: ``东岳社区`` for ``东岳社区居委会``, ``和平村`` for ``和平村委会``.
+    Townships and villages keep the word that says what they are, for without it they might be a street.
+    """
+    if level < TOWNSHIP:
+        return list(dict.fromkeys((name, short_name(name))))
+    for ending, kept in _COMMITTEES.items():
+        if name.endswith(ending) and len(name) - len(ending) + len(kept) >= 2:
+            return [name, name.removesuffix(ending) + kept]
+    return [name]
+
+
+def first_named(text: str, places: Iterable[_Named], *, is_sure: bool = False) -> tuple[_Named, str] | None:
+    """Return the place whose name a text begins with, and what follows; the longest name wins.
+
+    None when there is none, or (``is_sure``) when two have that name. What goes on as a street is no short name:
+    ``西湖路`` is not ``西湖区``.
+    """
+    matches: list[tuple[int, _Named]] = []
+    for place in places:
+        for written in written_names(place.name, place.level):
+            is_whole = written == place.name
+            if text.startswith(written) and (is_whole or not text[len(written) :].startswith(_STREET_WORDS)):
+                matches.append((len(written), place))
+                break
+    if not matches:
+        return None
+    longest = max(length for length, _place in matches)
+    best = [place for length, place in matches if length == longest]
+    return None if is_sure and len(best) > 1 else (best[0], text[longest:])
 
 
 def read_pasted(text: str) -> PastedParts:

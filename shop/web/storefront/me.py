@@ -114,13 +114,13 @@ def _pasted(request: CustomerRequest) -> dict[str, str]:
 def _places(request: HttpRequest, looking: str) -> dict[str, object]:
     """Return the places to press: those that were looked for, else where the person's parcels went before."""
     if looking.strip():
-        codes = [place.code for place in regions.counties_like(looking)]
+        codes = [place.code for place in regions.places_like(looking)]
     elif request.user.is_authenticated:
         mine = queries.addresses_of(request.user).values_list("region_code", flat=True)
         codes = list(dict.fromkeys(mine))[:3]
     else:
         codes = []
-    return {"places": [(code, regions.names(code)) for code in codes], "looking": looking.strip()[:20]}
+    return {"places": list(regions.names_of(codes).items()), "looking": looking.strip()[:20]}
 
 
 def _save(request: CustomerRequest, form: AddressForm, address: Address | None) -> bool:
