@@ -14,10 +14,12 @@ from distributors.commissions import actions as commission_actions
 from distributors.commissions import rules as commission_rules
 from distributors.payouts import actions as payout_actions
 from distributors.payouts import sending
-from orders.checkout import place
+from orders.checkout import couponing, place
 from orders.flow import delivery, paid, payment, refunding, reversal
 from orders.lifecycle import actions as lifecycle
 from orders.payments import refunds
+from shop.coupons import rules as coupon_rules
+from shop.coupons.models import Coupon
 from shop.stock import actions as stock
 from shop.stock.models import StockItem
 from shop.work import idempotency
@@ -93,6 +95,52 @@ def restock_twice(patch: Patch, machine: TradeMachine) -> None:
         real(reference=f"{reference}-2", quantities=quantities, at=at)
 
     patch.setattr(stock, "restock", twice)
+
+
+def rewrite(name: str, *changes: tuple[str, str]) -> Callable[[Patch, TradeMachine], None]:
+    """Make a function of the database what somebody would have written who got it wrong."""
+
+    def planted(patch: Patch, machine: TradeMachine) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [name])
+            (text,) = cursor.fetchone()
+            for right, wrong in changes:
+                assert right in text
+                text = text.replace(right, wrong)
+            cursor.execute(text)
+
+    return planted
+
+
+def cut_a_coupon_down(patch: Patch, machine: TradeMachine) -> None:
+    def rounded_down(total_fen: int, weights: Any, caps: Any) -> list[int]:
+        return [total_fen * weight // sum(weights) for weight in weights]
+
+    patch.setattr(coupon_rules, "allocate_within", rounded_down)
+
+
+def use_a_coupon_again(patch: Patch, machine: TradeMachine) -> None:
+    """What was used is offered once more, and nobody looks when it is used."""
+    rewrite("coupons_pieces", ("'claimed', 'returned'", "'claimed', 'returned', 'used'"))(patch, machine)
+    rewrite("coupons_use", ("'claimed', 'returned'", "'claimed', 'returned', 'used'"))(patch, machine)
+
+
+def give_a_budget_back_twice(patch: Patch, machine: TradeMachine) -> None:
+    real = reversal.coupons.give_back
+
+    def twice(*, order_number: str, at: datetime) -> int:
+        done = real(order_number=order_number, at=at)
+        Coupon.objects.filter(uses__order_number=order_number).update(spent_fen=F("spent_fen") - 1)
+        return done
+
+    patch.setattr(reversal, "coupons", SimpleNamespace(give_back=twice))
+
+
+def forget_who_said_the_word(patch: Patch, machine: TradeMachine) -> None:
+    real = couponing._by_its_store
+    patch.setattr(
+        couponing, "_by_its_store", lambda one, lines, facts: real(one, lines, replace(facts, code_stores={}))
+    )
 
 
 def believe_any_amount(patch: Patch, machine: TradeMachine) -> None:
@@ -231,6 +279,31 @@ CODE = {
         lambda p, m: p.setattr(reversal, "ledger", SimpleNamespace(post=nothing)),
     ),
     "leave the platform's rest undivided": Plant("sale", {"model", "clearing"}, silent(paid, "_fee_taken")),
+    "count a coupon twice against its budget": Plant(
+        "with_coupon",
+        {"model", "coupon_budget"},
+        rewrite("coupons_use", ("spent_fen + v_use.fen\n", "spent_fen + v_use.fen + 1\n")),
+    ),
+    "use a coupon twice": Plant("coupon_twice", {"coupons_piece_used_once"}, use_a_coupon_again),
+    "lose a fen where a coupon is cut": Plant("with_coupon", {"model"}, cut_a_coupon_down),
+    "let the platform bear a supplier's coupon": Plant(
+        "farms_coupon", {"model"}, lambda p, m: p.setattr(coupon_rules, "fund", lambda fen, piece: (fen, 0, 0))
+    ),
+    "let the platform bear the store's part of its word": Plant("by_word", {"model"}, forget_who_said_the_word),
+    "keep the coupon of an order given up": Plant(
+        "coupon_given_up",
+        {"model", "coupon_back"},
+        lambda p, m: p.setattr(reversal, "coupons", SimpleNamespace(give_back=nothing)),
+    ),
+    "give a budget back twice": Plant("coupon_given_up", {"coupons_budget_within"}, give_a_budget_back_twice),
+    "leave a coupon's money out of the books": Plant(
+        "with_coupon", {"model", "coupon_booked"}, silent(paid, "_coupons_funded")
+    ),
+    "keep a coupon's money when a line goes back": Plant(
+        "coupon_part_back",
+        {"model", "coupon_booked"},
+        lambda p, m: p.setattr(refunding, "_subsidy_returned", lambda touched, lines: 0),
+    ),
     "apply an idempotency key twice": Plant(
         "asked_twice", {"AssertionError"}, lambda p, m: p.setattr(idempotency, "once", lambda act, **facts: act())
     ),

@@ -88,6 +88,38 @@ def late_payment(town: TradeMachine) -> None:
     town.deliver(0, 1)
 
 
+def with_coupon(town: TradeMachine) -> None:
+    """Our own, over two suppliers' goods: a fen is left over when it is cut."""
+    town.buy(who="苏 Su", wishes=[("tea", 1), ("peach", 1), ("cup", 1)], coupon="SPRING")
+
+
+def farms_coupon(town: TradeMachine) -> None:
+    """The farm bears the larger part of its own."""
+    town.buy(who="周 Zhou", wishes=[("tea", 1), ("peach", 1)], coupon="FARM")
+
+
+def by_word(town: TradeMachine) -> None:
+    """阿禾's word: the sale is hers, and she bears a part of what it takes off."""
+    town.buy(who="苏 Su", wishes=[("peach", 2)], coupon="WORD")
+
+
+def coupon_part_back(town: TradeMachine) -> None:
+    with_coupon(town)
+    town.give_back(which=len(town.refundable()) - 3, permille=500, freight=0)
+
+
+def coupon_given_up(town: TradeMachine) -> None:
+    town.order(who="苏 Su", wishes=[("tea", 2)], coupon="SPRING")
+    town.cancel(which=LATEST, is_bold=True)
+
+
+def coupon_twice(town: TradeMachine) -> None:
+    """One piece, two orders: the second is refused."""
+    town.buy(who="周 Zhou", wishes=[("cup", 1)], coupon="FARM")
+    town.compare()
+    town.order(who="周 Zhou", wishes=[("cup", 1)], coupon="FARM")
+
+
 def withdrawal(town: TradeMachine) -> None:
     town.withdraw(store="ahe", fen=300)
 

@@ -1,19 +1,23 @@
 """A second, much smaller shop: what the real one must come to, in plain Python with arithmetic of its own.
 
 It imports nothing of the project. Amounts in fen, instants in seconds, rates in basis points. An order has parts, a part
-lines; freight is a line without a sku. A share is what somebody has from a line.
+lines; freight is a line without a sku. A share is what somebody has from a line, a gift what our coupons add to it.
 """
 
 from collections import defaultdict
 from types import SimpleNamespace as Thing
+from typing import Any
+
+from tests.properties.coupon_model import Wallet
 
 LEVEL1, LEVEL2, FEE, FREE_FROM, DAY = 1_111, 333, 500, 19_900, 86_400
 SILENCE = {"opened": 2 * DAY, "rejected": 3 * DAY}  # after which a case is decided without a word
 
 
-def new_line(sku: str, pieces: int, paid: int, shares: list[tuple[str, int, int]]) -> Thing:
+def new_line(sku: str, pieces: int, paid: int, shares: list[tuple[str, int, int]], gift: int = 0) -> Thing:
     kept = [Thing(owner=owner, amount=fen, rate=rate, settled=False) for owner, fen, rate in shares if fen]
-    return Thing(sku=sku, pieces=pieces, paid=paid, shares=kept, back=0, back_pieces=0, closed=False, case="", until=0)
+    facts = {"back": 0, "back_pieces": 0, "closed": False, "case": "", "until": 0}
+    return Thing(sku=sku, pieces=pieces, paid=paid, shares=kept, gift=Thing(amount=gift, rate=0), **facts)
 
 
 def worth(share: Thing, paid: int, back: int) -> int:
@@ -30,15 +34,23 @@ class Shop:
         self.purse: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.shelf = defaultdict(int, {(sku, "on_hand"): facts[3] for sku, facts in goods.items()})
         self.orders: list[Thing] = []
+        self.wallet = Wallet()
 
-    def place(self, wishes: list[tuple[str, int]], store: str, referrer: str, own: bool, now: int) -> Thing | None:
+    def place(self, wishes: Any, piece: Thing, store: str, referrer: str, own: bool, now: int) -> Thing | None:
         wanted = {sku: sum(pieces for one, pieces in wishes if one == sku) for sku, _pieces in wishes}
-        if any(self.shelf[sku, "on_hand"] < pieces for sku, pieces in wanted.items()):
+        suppliers = [self.goods[sku][0] for sku, _pieces in wishes]
+        prices = [self.price(sku, pieces, own) for sku, pieces in wishes]
+        borne = self.wallet.take_off(piece, suppliers, prices, now)
+        if not borne or any(self.shelf[sku, "on_hand"] < pieces for sku, pieces in wanted.items()):
             return None
-        order = Thing(parts=[], until=now + 1_800, state="placed", refunds=[], lines=[])
-        for supplier in dict.fromkeys(self.goods[sku][0] for sku in wanted):
-            lines = [self.line(*wish, store, referrer, own) for wish in wishes if self.goods[wish[0]][0] == supplier]
-            is_free = sum(line.paid for line in lines) >= FREE_FROM
+        piece.state = "used"
+        order = Thing(parts=[], until=now + 1_800, state="placed", refunds=[], lines=[], piece=piece)
+        for supplier in dict.fromkeys(suppliers):
+            mine = [
+                facts for facts in zip(wishes, prices, borne, strict=True) if self.goods[facts[0][0]][0] == supplier
+            ]
+            lines = [self.line(*wish, price, *off, store, referrer, own) for wish, price, off in mine]
+            is_free = sum(price for _wish, price, _off in mine) >= FREE_FROM
             fen = 0 if is_free else 600 + 200 * sum(line.pieces for line in lines)
             freight = new_line("", 0, fen, [(supplier, fen, 0)])
             order.parts.append(Thing(lines=lines, freight=freight, state="waiting", at=0))
@@ -47,16 +59,22 @@ class Shop:
         self.move(order, "on_hand", "reserved")
         return order
 
-    def line(self, sku: str, pieces: int, store: str, referrer: str, own: bool) -> Thing:
-        supplier, supply, retail, _pieces = self.goods[sku]
-        paid = retail * pieces
-        if own:
-            paid -= min(paid * LEVEL1 // 10_000, paid - (supply * pieces or paid * FEE // 10_000))
-        room = paid - (supply * pieces or paid * FEE // 10_000)
+    def price(self, sku: str, pieces: int, own: bool) -> int:
+        _supplier, supply, retail, _pieces = self.goods[sku]
+        full = retail * pieces
+        return full - own * min(full * LEVEL1 // 10_000, full - (supply * pieces or full * FEE // 10_000))
+
+    def line(self, sku: str, pieces: int, price: int, ours: int, theirs: int, hers: int, *credit: Any) -> Thing:
+        """A line at its price less what we, the supplier and the code's store bear; she as far as her share goes."""
+        (supplier, supply, _retail, _pieces), (store, referrer, own) = self.goods[sku], credit
+        paid = price - ours - theirs - hers
+        room = price - supply * pieces if supply else price - theirs - (price - theirs) * FEE // 10_000
         first = min(paid * LEVEL1 // 10_000, room) if store and not own else 0
         second = min(paid * LEVEL2 // 10_000, room - first) if referrer else 0
-        owed = supply * pieces or room - first - second
-        return new_line(sku, pieces, paid, [(store, first, LEVEL1), (referrer, second, LEVEL2), (supplier, owed, 0)])
+        owed = supply * pieces - theirs if supply else room - first - second
+        first, gift = first - min(hers, first), ours + hers - min(hers, first)
+        shares = [(store, first, LEVEL1), (referrer, second, LEVEL2), (supplier, owed, 0)]
+        return new_line(sku, pieces, paid, shares, gift)
 
     def move(self, order: Thing, source: str, target: str) -> None:
         for line in order.lines:
@@ -90,12 +108,13 @@ class Shop:
                 self.shelf[line.sku, column] += pieces
             if line.back == line.paid and line.case == "opened":
                 line.case = ""
-        order.refunds.append(
-            Thing(fen=sum(fen for _line, _pieces, fen in back), line=case, state="requested", again=False)
-        )
+        total = sum(fen for _line, _pieces, fen in back)
+        order.refunds.append(Thing(fen=total, line=case, state="requested", again=False))
         for part in order.parts:
             is_over = all(line.back == line.paid for line in part.lines)
             part.state = "closed" if is_over and order.state == "paid" and part.state != "completed" else part.state
+        if all(line.back == line.paid for line in order.lines) and not any(part.at for part in order.parts):
+            order.piece.state = "returned"
 
     def ask(self, part: Thing, line: Thing, pieces: int, fault: bool, now: int) -> None:
         """Open a case about some pieces, 0 for all that is left; the last goods take the freight with them."""
@@ -161,7 +180,7 @@ class Shop:
             order.state = "refunded" if all(line.back == line.paid for line in order.lines) else "completed"
 
     def cancel(self, order: Thing) -> None:
-        order.state = "cancelled"
+        order.state, order.piece.state = "cancelled", "returned"
         self.move(order, "reserved", "on_hand")
 
     @staticmethod

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from distributors.codes.actions import make_code
 from distributors.commissions import actions as commissions
 from distributors.payouts import actions as payouts
 from orders.flow import notices
@@ -23,7 +24,8 @@ from orders.payments import refunds
 from orders.settlements import actions as settlements
 from shop.work import actions as work
 from tests import world
-from tests.properties import model
+from tests.properties import coupon_model, model
+from tests.shop.coupons import coupon
 
 GOODS = {
     "tea": ("yunling", 6_000, 9_800, 9),
@@ -40,13 +42,14 @@ SELECT
    FROM stock_stockitem i JOIN catalogue_sku k ON k.id = i.sku_id JOIN catalogue_product p ON p.id = k.product_id),
   (SELECT jsonb_object_agg(number, state) FROM (
     SELECT number, state FROM lifecycle_order UNION ALL SELECT number, state FROM lifecycle_supplierorder
-    UNION ALL SELECT number, state FROM payouts_withdrawal) s),
+    UNION ALL SELECT number, state FROM payouts_withdrawal UNION ALL SELECT number, state FROM coupons_couponclaim) s),
   (SELECT jsonb_object_agg(number, f) FROM (
     SELECT o.number, jsonb_agg(jsonb_build_array(r.amount_fen, r.state, r.number) ORDER BY r.id) AS f
     FROM payments_refund r JOIN lifecycle_order o ON o.id = r.order_id GROUP BY o.number) s),
   (SELECT jsonb_object_agg(number, f) FROM (
     SELECT o.number, jsonb_agg(jsonb_build_array(l.refunded_fen, l.refunded_quantity) ORDER BY l.line) AS f
-    FROM lifecycle_orderline l JOIN lifecycle_order o ON o.id = l.order_id GROUP BY o.number) s)
+    FROM lifecycle_orderline l JOIN lifecycle_order o ON o.id = l.order_id GROUP BY o.number) s),
+  (SELECT jsonb_object_agg(code, jsonb_build_array(claimed, spent_fen)) FROM coupons_coupon)
 """
 
 
@@ -67,7 +70,33 @@ def build_town() -> Thing:
     addresses = {name: world.address(user).number for name, user in buyers.items()}
     for store in stores.values():
         payee(store)
-    return Thing(stores=stores, suppliers=suppliers, skus=skus, buyers=buyers, addresses=addresses, at=world.now())
+    town = Thing(stores=stores, suppliers=suppliers, skus=skus, buyers=buyers, addresses=addresses, at=world.now())
+    town.coupons = {code: open_coupon(town, code) for code in coupon_model.COUPONS}
+    town.word = make_code(store=stores["ahe"], coupon=town.coupons["WORD"], code="AHE20", now=town.at)
+    return town
+
+
+def open_coupon(town: Thing, code: str) -> Any:
+    """Return the coupon that the model knows by this code, open for as long as the town stands."""
+    supplier, most_fen, rate_bp, min_fen, budget_fen, bearers = coupon_model.COUPONS[code]
+    whole = rate_bp == 10_000
+    terms = {"amount_fen": most_fen if whole else 0} | (
+        {} if whole else {"percent_bp": rate_bp, "ceiling_fen": most_fen}
+    )
+    terms |= dict(zip(("platform_bp", "supplier_bp", "store_bp"), bearers, strict=True))
+    return coupon(
+        code,
+        kind="amount" if whole else "percent",
+        supplier=town.suppliers.get(supplier),
+        min_fen=min_fen,
+        budget_fen=budget_fen,
+        pieces_max=coupon_model.PIECES,
+        use_days=coupon_model.DAYS // DAY,
+        claim_until=town.at + timedelta(days=400),
+        by_code_only=code == "WORD",
+        for_distributors=code == "WORD",
+        **terms,
+    )
 
 
 def payee(store: Any) -> None:
@@ -303,7 +332,10 @@ class Stage(RuleBasedStateMachine):
             books[f"order/{order.row.number}/clearing"] = sum(refund.fen for refund in pending)
         sold = [line for order in shop.orders if order.state not in ("placed", "cancelled") for line in order.lines]
         given = sum(model.worth(share, line.paid, line.back) for line in sold for share in line.shares)
-        books["platform/fee"] = sum(line.paid - line.back for line in sold) - given
+        books["coupon/platform"] = sum(
+            model.worth(line.gift, line.paid, line.back) for line in sold if line.gift.amount
+        )
+        books["platform/fee"] = sum(line.paid - line.back for line in sold) + books["coupon/platform"] - given
         shelves = {
             sku: [shop.shelf[sku, name] for name in ("on_hand", "reserved", "sold", "returned")] for sku in GOODS
         }
@@ -311,7 +343,8 @@ class Stage(RuleBasedStateMachine):
         for order in self.orders:
             for part, row in zip(order.model.parts, order.parts, strict=True):
                 states[row.number] = "closed" if order.model.state == "cancelled" else part.state
-        states |= {one.number: one.state for one in self.out}
+        states |= {one.number: one.state for one in (*self.out, *shop.wallet.pieces.values())}
+        coupons = {code: [shop.wallet.taken(code), shop.wallet.spent(code)] for code in coupon_model.COUPONS}
         asked = {
             order.row.number: [[refund.fen, refund.state] for refund in order.model.refunds]
             for order in self.orders
@@ -321,16 +354,17 @@ class Stage(RuleBasedStateMachine):
             order.row.number: [[line.back, line.back_pieces] for part in order.model.parts for line in part.lines]
             for order in self.orders
         }
-        return {path: fen for path, fen in books.items() if fen}, shelves, states, asked, lines
+        return {path: fen for path, fen in books.items() if fen}, shelves, states, asked, lines, coupons
 
     def seen(self) -> Any:
         with connection.cursor() as cursor:
             cursor.execute(SEEN)
-            books, shelves, states, asked, lines = (json.loads(part) if part else {} for part in cursor.fetchone())
+            found = [json.loads(part) if part else {} for part in cursor.fetchone()]
+        books, shelves, states, asked, lines, coupons = found
         for order in self.orders:
             # The numbers are the shop's to choose; everything else is the model's to know.
             order.refunds = [refund.pop() for refund in asked.get(order.row.number, [])]
-        return books, shelves, states, asked, lines
+        return books, shelves, states, asked, lines, coupons
 
     def code(self, owner: str) -> str:
         return self.town.stores[owner].code if owner in self.town.stores else owner

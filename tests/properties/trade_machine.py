@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from distributors.codes.actions import enter_code
 from distributors.payouts import actions as payouts
 from distributors.payouts.models import Withdrawal
 from orders.aftersales.models import AfterSale
@@ -17,15 +18,19 @@ from orders.lifecycle.models import Order, SupplierOrder
 from orders.payments import actions as payments
 from orders.payments import refunds
 from shop.base.errors import Conflict, Invalid
+from shop.coupons.actions import CouponRefused, LimitReached, NotClaimable, claim
 from shop.stock.actions import OutOfStock
 from shop.work import actions as work
 from tests import world
 from tests.properties import model
+from tests.properties.coupon_model import COUPONS
 from tests.properties.rail import REFUND_MOODS, TRANSFER_MOODS
 from tests.properties.stage import BUYERS, DAY, GOODS, Stage
 
 ORDERS_MAX = 5
+SPOKEN_TO = "苏 Su"
 WISHES = st.lists(st.tuples(st.sampled_from(list(GOODS)), st.integers(1, 3)), min_size=1, max_size=3)
+COUPON = st.sampled_from(["", *COUPONS])
 
 
 class TradeMachine(Stage):
@@ -53,39 +58,45 @@ class TradeMachine(Stage):
 
     # --- customers ------------------------------------------------------------------------------
 
-    @rule(who=st.sampled_from(BUYERS), wishes=WISHES)
+    @rule(who=st.sampled_from(BUYERS), wishes=WISHES, coupon=COUPON)
     @precondition(lambda self: len(self.orders) < ORDERS_MAX)
-    def order(self, who: str, wishes: list[tuple[str, int]]) -> None:
-        self.take_order(who, wishes)
+    def order(self, who: str, wishes: list[tuple[str, int]], coupon: str = "") -> None:
+        self.take_order(who, wishes, coupon)
 
-    @rule(who=st.sampled_from(BUYERS), wishes=WISHES)
+    @rule(who=st.sampled_from(BUYERS), wishes=WISHES, coupon=COUPON)
     @precondition(lambda self: len(self.orders) < ORDERS_MAX)
-    def buy(self, who: str, wishes: list[tuple[str, int]]) -> None:
+    def buy(self, who: str, wishes: list[tuple[str, int]], coupon: str = "") -> None:
         """The usual way: she places it, pays at once, and the notice comes."""
-        self.take_and_pay(who, wishes)
+        self.take_and_pay(who, wishes, coupon)
 
-    def take_and_pay(self, who: str, wishes: list[tuple[str, int]]) -> None:
-        order = self.take_order(who, wishes)
+    def take_and_pay(self, who: str, wishes: list[tuple[str, int]], coupon: str = "") -> None:
+        order = self.take_order(who, wishes, coupon)
         if order is not None:
             self.begin_paying(order, "native")
             self.rail.pay(order.payments[0])
             self.deliver(len(self.rail.notices) - 1, 1)
 
-    def take_order(self, who: str, wishes: list[tuple[str, int]]) -> Thing | None:
+    def take_order(self, who: str, wishes: list[tuple[str, int]], coupon: str = "") -> Thing | None:
+        """She orders, perhaps with a piece of a coupon, which she takes first if she can."""
         self.is_quiet = False
+        who = SPOKEN_TO if coupon == "WORD" else who
+        piece = self.take_piece(who, coupon) if coupon else Thing(code="")
+        if piece is None:
+            return None
         credited = {
-            "苏 Su": ("", "", False),
+            # Nobody led her; once she has heard 阿禾's word she is hers.
+            "苏 Su": ("ahe", "lin", False) if (SPOKEN_TO, "WORD") in self.shop.wallet.pieces else ("", "", False),
             "周 Zhou": ("ahe", "lin", False),
             "陌 Mo": ("lin", "", False),
             "阿禾 Ahe": ("ahe", "lin", True),
             # Her own recruit's link wins while it is fresh; then nobody earns the second level but her, so nobody does.
             "林 Lin": ("ahe", "", False) if self.clock < 29 * DAY else ("lin", "", True),
         }[who]
-        expected = self.shop.place(wishes, *credited, self.clock)
+        expected = self.shop.place(wishes, piece, *credited, self.clock)
         items = [(self.town.skus[sku], pieces) for sku, pieces in wishes]
         try:
-            made = self.place(who, items)
-        except OutOfStock:
+            made = self.place(who, items, (piece.number,) if coupon else ())
+        except (OutOfStock, CouponRefused):
             assert expected is None
             return None
         assert expected is not None
@@ -94,11 +105,29 @@ class TradeMachine(Stage):
         self.dirty = True
         return self.orders[-1]
 
-    def place(self, who: str, items: Any) -> Order:
+    def take_piece(self, who: str, code: str) -> Thing | None:
+        """She takes a piece, or hears the word that gives one; what she holds already is hers to try."""
+        may = self.shop.wallet.claim(who, code, self.clock)
+        self.dirty = True
+        try:
+            if code == "WORD":
+                entered = enter_code(code=self.town.word, user=self.town.buyers[who], now=self.now)
+                made, given = entered.piece, entered.is_new
+            else:
+                made, given = claim(coupon=self.town.coupons[code], user=self.town.buyers[who], now=self.now), True
+        except (LimitReached, NotClaimable):
+            made, given = None, False
+        assert given == may
+        if given:
+            self.shop.wallet.pieces[who, code].number = made.number
+        return self.shop.wallet.pieces.get((who, code))
+
+    def place(self, who: str, items: Any, coupons: tuple[str, ...]) -> Order:
         return world.place_order(
             user=self.town.buyers[who],
             items=world.items(items),
             address_number=self.town.addresses[who],
+            coupons=coupons,
             now=self.now,
         )
 
