@@ -30,7 +30,8 @@ _LENGTH_MAX = 400
 # A share link's token makes an opening, and a waiting message makes a page somebody's own.
 _OPENING = "s="
 _MESSAGES = "messages="
-_LANGUAGE = re.compile(r"lj_language=([\w-]{1,16})")
+# What somebody chose, as it stands in the cookies: a page depends on nothing else of them.
+_CHOICES = re.compile(r"(?:^|;)\s*(lj_(?:language|theme)\s*=[^;]*)")
 _NOT_OF_304 = frozenset({"content-length", "content-type", "content-encoding"})
 
 
@@ -140,7 +141,6 @@ def _key(environ: Environ) -> Key | None:
     query, cookies = environ.get("QUERY_STRING", ""), environ.get("HTTP_COOKIE", "")
     if _OPENING in query or _MESSAGES in cookies:
         return None
-    chosen = _LANGUAGE.search(cookies) if cookies else None
     packed = environ.get("HTTP_ACCEPT_ENCODING", "").replace(" ", "")
     key = (
         environ.get("wsgi.url_scheme", ""),
@@ -149,7 +149,7 @@ def _key(environ: Environ) -> Key | None:
         environ.get("PATH_INFO", ""),
         query,
         environ.get("HTTP_ACCEPT_LANGUAGE", ""),
-        chosen.group(1) if chosen else "",
+        ";".join(_CHOICES.findall(cookies)) if cookies else "",
         "gzip" if "gzip" in packed and "gzip;q=0" not in packed else "",
         environ.get("HTTP_HX_REQUEST", ""),
         environ.get("HTTP_HX_HISTORY_RESTORE_REQUEST", ""),

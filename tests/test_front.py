@@ -121,6 +121,7 @@ def test_a_change_is_seen_when_the_moment_is_over(tea: Product, monkeypatch: pyt
     [
         {"HTTP_ACCEPT_LANGUAGE": "en"},
         {"HTTP_COOKIE": "lj_language=en"},
+        {"HTTP_COOKIE": "lj_visitor=a; lj_theme=dark"},
         {"HTTP_HX_REQUEST": "true"},
         {"HTTP_ACCEPT_ENCODING": "gzip"},
         {"HTTP_HOST": "localhost"},

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from orders.aftersales.states import AFTER_SALE, AfterSaleState
@@ -99,6 +100,15 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author}: {self.text[:20]}"
+
+    @property
+    def removal_note(self) -> str:
+        """Say why nothing is here where words or photos were; "" where something is. Reads ``photos``."""
+        if self.text or self.photos.all():
+            return ""
+        if self.author == self.Author.CUSTOMER:
+            return gettext("Removed at the writer's wish: the account was deleted.")
+        return gettext("Removed with the data of the customer, who deleted the account.")
 
 
 class EvidencePhoto(models.Model):

@@ -82,10 +82,14 @@ class EvidencePhotoOutput(serializers.Serializer[Any]):
 class EvidenceOutput(serializers.ModelSerializer[Evidence]):
     author_label = serializers.CharField(source="get_author_display")
     photos = serializers.SerializerMethodField()
+    removal_note = serializers.CharField(
+        read_only=True,
+        help_text="Why words or photos are no longer here, in the reader's language; empty while they are.",
+    )
 
     class Meta:
         model = Evidence
-        fields = ("author", "author_label", "text", "photos", "at")
+        fields = ("author", "author_label", "text", "photos", "removal_note", "at")
 
     @extend_schema_field(EvidencePhotoOutput(many=True))
     def get_photos(self, row: Evidence) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ logger = structlog.get_logger(__name__)
 # Longer questions are answered, not kept.
 _QUERY_LENGTH_MAX = 200
 _MESSAGES_COOKIE = "messages"
+# Day or night chosen by hand is written on the page.
+_THEME_COOKIE, _THEMES = "lj_theme", ("light", "dark")
 _VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
 
 
@@ -78,7 +80,8 @@ class KeptPageMiddleware:
         language = get_language_from_request(request)
         now, seconds, found = time.time(), settings.LINJIA_PAGE_SECONDS, kept.Found()
         if seconds:
-            key = kept.key_of(place, query, language, "part" if asks_for_part(request) else "page")
+            part = "part" if asks_for_part(request) else "page"
+            key = kept.key_of(place, query, language, part, _theme(request))
             names = (EVERYTHING, *promise.shows(match.kwargs))
             found = kept.find(key, [mark_key(name) for name in names], now=now)
         if found.answer is not None:
@@ -104,6 +107,11 @@ class KeptPageMiddleware:
         finally:
             request.user = person
             request.session.accessed |= has_looked
+
+
+def _theme(request: HttpRequest) -> str:
+    chosen = request.COOKIES.get(_THEME_COOKIE, "")
+    return chosen if chosen in _THEMES else ""
 
 
 def _answered_at_once(request: HttpRequest, match: ResolverMatch, language: str) -> HttpResponse | None:

@@ -17,6 +17,7 @@ from shop.web.storefront import (
     sitemap,
     wechat,
 )
+from shop.web.theme import choose_theme
 
 urlpatterns = [
     path("", shelves.home, name="home"),
@@ -67,6 +68,7 @@ urlpatterns = [
     path("me/addresses/<slug:number>/default/", me.address_default, name="address-default"),
     path("me/addresses/<slug:number>/remove/", me.address_remove, name="address-remove"),
     path("me/addresses/<slug:number>/restore/", me.address_restore, name="address-restore"),
+    path("theme/", choose_theme, name="choose-theme"),
     path("place/", place.place, name="place"),
     path("regions/", me.region_levels, name="region-levels"),
     path("robots.txt", sitemap.robots, name="robots"),

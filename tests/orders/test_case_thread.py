@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from orders.aftersales.models import AfterSale, Evidence, EvidencePhoto
+from orders.aftersales.personal import PART
 from orders.aftersales.rules import FreightRule
 from orders.aftersales.wording import explain_case
 from orders.flow import aftersale as flow
@@ -21,6 +22,7 @@ from shop.base.errors import Conflict, Invalid
 from shop.media import actions as media
 from shop.media.models import Picture
 from shop.notifications.models import Notification
+from shop.personal.models import Leaving
 from shop.work.sweep import run_due
 from tests import world
 from tests.asking import Caller, new_key, refused, told
@@ -116,6 +118,35 @@ def test_what_was_said_stays(order: Order) -> None:
             rows.delete()
     with pytest.raises(DatabaseError), transaction.atomic():
         EvidencePhoto.objects.update(position=1)
+
+
+def test_what_somebody_who_left_had_said_is_told_to_be_gone(order: Order, staff: User, media_folder: Path) -> None:
+    case = opened(order, pictures=[kept(order.user)])
+    flow.say(aftersale=case, author="customer", text="", pictures=[kept(order.user)], now=world.now())
+    flow.say(aftersale=case, author="supplier", text="苏女士，请稍等", now=world.now())
+    readers = (
+        (browser(order.user), f"/after-sales/{case.number}/thread/"),
+        (browser(world.person("云姐 Yun")), reverse("supplier:aftersales_aftersale_change", args=[case.pk])),
+        (browser(staff), reverse("admin:aftersales_aftersale_change", args=[case.pk])),
+    )
+    gone, with_hers = "已应本人要求删除：账号已注销。", "顾客已注销账号，此内容随其资料一并删除。"
+
+    def notes(client: Client, address: str) -> tuple[int, int]:
+        text = client.get(address, HTTP_ACCEPT_LANGUAGE="zh-CN").content.decode()
+        return text.count(gone), text.count(with_hers)
+
+    assert [notes(*reader) for reader in readers] == [(0, 0)] * 3
+    Leaving.objects.create(user=order.user, asked_at=world.now(), due_at=world.now(), done_at=world.now())
+    PART.erase(order.user.pk, world.now())
+    assert [notes(*reader) for reader in readers] == [(2, 0)] * 3
+    PART.expire(order.user.pk, world.now())
+    assert [notes(*reader) for reader in readers] == [(2, 1)] * 3
+    said = told(Caller(order.user).get(f"aftersales/{case.number}/"))["evidence"]
+    assert [(row["text"], row["photos"], row["removal_note"]) for row in said] == [
+        ("", [], "Removed at the writer's wish: the account was deleted."),
+        ("", [], "Removed at the writer's wish: the account was deleted."),
+        ("", [], "Removed with the data of the customer, who deleted the account."),
+    ]
 
 
 def test_an_ended_case_is_silent_and_photos_are_for_their_purpose(order: Order) -> None:

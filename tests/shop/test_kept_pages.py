@@ -324,3 +324,18 @@ def test_a_page_that_turns_out_to_be_somebodys_own_is_never_kept(client: Client,
 def test_a_view_that_asks_who_is_reading_hears_nobody(client: Client) -> None:
     client.force_login(world.person("苏 Su"))
     assert client.get("/_asks_who/").content == b"False"
+
+
+def test_day_or_night_by_hand_is_on_every_page_and_on_nobody_elses(tea: Product) -> None:
+    su, nobody = Client(), Client()
+    made = su.post("/theme/", {"theme": "dark"}, HTTP_REFERER="http://testserver/c/")
+    assert made.headers["Location"] == "http://testserver/c/"
+    cookie = su.cookies["lj_theme"]
+    assert (cookie.value, cookie["httponly"], cookie["samesite"], cookie["path"]) == ("dark", True, "Lax", "/")
+    for address in (f"/p/{tea.number}/", "/sign-in/"):
+        for _time in range(2):
+            assert '<html lang="zh-hans" data-theme="shop-night">' in page(su, address)
+            assert '<html lang="zh-hans">' in page(nobody, address)
+    assert su.post("/theme/", {"theme": ""}, HTTP_REFERER="https://elsewhere.example/").headers["Location"] == "/"
+    su.cookies["lj_theme"] = "<script>"
+    assert '<html lang="zh-hans">' in page(su, "/")

@@ -56,6 +56,8 @@ class Said:
     text: str
     at: datetime
     photos: tuple[Photo, ...] = ()
+    # Why words or photos are no longer here; "" while they are.
+    removal_note: str = ""
 
 
 @require_safe
@@ -143,6 +145,7 @@ def _thread(case: AfterSale) -> dict[str, Any]:
             text=row.text,
             at=row.at,
             photos=tuple(_photo(case, photo.picture) for photo in row.photos.all()),
+            removal_note=row.removal_note,
         )
         for row in aftersales.thread_of(case)
     ]

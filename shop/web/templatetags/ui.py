@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 
 from shop.base.money import format_yuan
 from shop.web.shelf import Card, stored_picture
+from shop.web.theme import chosen_theme
 
 register = template.Library()
 
@@ -39,6 +40,13 @@ def icon(name: str, css: str = "size-5") -> SafeString:
         static("build/icons.svg"),
         name,
     )
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: dict[str, Any]) -> str:
+    """Return the reader's choice of day or night; "" where the device decides, and on pages made without a request."""
+    request = context.get("request")
+    return chosen_theme(request) if request else ""
 
 
 @register.simple_tag
