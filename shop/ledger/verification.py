@@ -61,7 +61,8 @@ _QUERIES: Mapping[str, str] = {
         FROM (SELECT sum(debits_fen - credits_fen) AS off FROM ledger_balance) s
         WHERE s.off <> 0
     """,
-    # Tables and views that hold an amount or a rate hold no binary fractions; amounts are bigint.
+    # Tables and views that hold an amount or a rate hold no binary fractions; amounts are bigint. Asked so that
+    # PostgreSQL begins with our tables, not with every column of its own.
     "float_column": """
         SELECT n.nspname || '.' || c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)
         FROM pg_attribute a
@@ -71,9 +72,9 @@ _QUERIES: Mapping[str, str] = {
         WHERE a.attnum > 0 AND NOT a.attisdropped
           AND ((a.atttypid IN ('real'::regtype, 'double precision'::regtype, 'money'::regtype) AND EXISTS (
                 SELECT FROM pg_attribute m
-                WHERE m.attrelid = c.oid AND NOT m.attisdropped AND m.attname ~ '_(fen|bp)$'))
-            OR (a.attname ~ '_fen$' AND a.atttypid NOT IN ('bigint'::regtype, 'numeric'::regtype))
-            OR (a.attname ~ '_bp$' AND a.atttypid NOT IN ('integer'::regtype, 'bigint'::regtype)))
+                WHERE m.attrelid = a.attrelid AND NOT m.attisdropped AND m.attname ~ '_(fen|bp)$'))
+            OR (right(a.attname, 4) = '_fen' AND a.atttypid NOT IN ('bigint'::regtype, 'numeric'::regtype))
+            OR (right(a.attname, 3) = '_bp' AND a.atttypid NOT IN ('integer'::regtype, 'bigint'::regtype)))
     """,
     # In production the app's role owns nothing here; with one role for all, the triggers stand alone.
     "app_rights": """
