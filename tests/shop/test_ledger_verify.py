@@ -60,9 +60,12 @@ def sale(order: str, amount_fen: int, days_ago: int = 0) -> None:
 
 
 def close_until(last: date) -> list[DailyDigest]:
-    """Close days up to `last`. A day waits for older transactions of the whole server, other tests' among them."""
+    """Close days up to `last`. A day waits for older transactions of the whole server, other tests' among them.
+
+    The longest of those is one test of the other process: patience must outlast it on a busy machine.
+    """
     closed = close_days(now=noon(1))
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 600
     while (not closed or closed[-1].date < last) and time.monotonic() < give_up_at:
         time.sleep(0.1)
         closed += close_days(now=noon(1))
