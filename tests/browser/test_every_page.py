@@ -96,3 +96,22 @@ def test_a_refusal_has_a_way_out(visitor: Callable[..., Visitor], rf: RequestFac
         wrong += [f"{url}: {fault}" for fault in faults(person, f"refused{url.strip('/')}".replace("/", "-"))]
         assert person.page.locator("main a[href]").count() >= 1, url
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_wrong_with_a_page_is_seen(visitor: Callable[..., Visitor]) -> None:
+    """Everything that is held of a page, spoilt once: looking at pages can turn red."""
+    person = visitor(PHONE)
+    person.open("/").evaluate("""() => {
+      const pale = document.createElement('p');
+      pale.textContent = '春茶';
+      Object.assign(pale.style, {width: '2000px', color: '#eee', background: '#fff'});
+      document.querySelector('main').append(pale, document.createElement('img'), document.createElement('h1'));
+      console.error('tea is spilt');
+    }""")
+    seen = [
+        re.sub(r"390×844: |\d+ px ", "", fault).partition(": ")[0]
+        for fault in faults(person, "spoilt", other_size=False)
+    ]
+    assert sorted(seen) == [
+        "2 headings of the first rank", "color-contrast", "image-alt", "tea is spilt", "wider than the screen",
+    ]  # fmt: skip
