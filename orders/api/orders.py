@@ -8,14 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view, permission_classes
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api.cart import VISITOR
-from orders.api.placing import PlaceInput, coupon_facts, place
+from orders.api.placing import PlaceInput, PlacingAuthentication, coupon_facts, place
 from orders.flow.delivery import confirm_receipt
 from orders.flow.reversal import cancel_order
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
@@ -193,6 +193,7 @@ class OrderDetailOutput(OrderOutput):
 @extend_schema(methods=["POST"], parameters=[HEADER, VISITOR], request=PlaceInput, responses={201: OrderDetailOutput})
 @limited("place_order")
 @api_view(["GET", "POST"])
+@authentication_classes([PlacingAuthentication])
 @permission_classes([IsAuthenticated])
 def order_list(request: Request) -> Response:
     """My orders, newest first; or place one. Prices come from the shop, never from the body."""

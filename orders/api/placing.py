@@ -1,26 +1,36 @@
 """Placing an order: what the body may hold, and the answer made without asking the database again."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orders.api.access import cart_owner, visitor_key
 from orders.api.cart import ItemInput, coupons_of, items_of
+from orders.checkout.items import Item
 from orders.checkout.place import Checkout, Placed, place_once
-from orders.checkout.queries import Wish
+from orders.checkout.queries import Reading, Wish, read_signed_in
 from orders.checkout.split import QuoteGroup, QuoteLine
 from orders.lifecycle.rules import OrderDraft
 from orders.lifecycle.states import OrderState, SupplierOrderState
-from shop.api.auth import caller
+from shop.accounts.models import User
+from shop.api.auth import TokenAuthentication, caller, sign_in_ended, token_of
 from shop.api.bodies import reader_of
 from shop.api.catalogue import small_image
-from shop.api.idempotency import once_of, respond
+from shop.api.idempotency import CALLER, asked_of, key_of, once_of, respond
+from shop.api.parsers import JSON_BYTES_MAX
+from shop.base.errors import DomainError
 from shop.coupons.queries import CouponPart
-from shop.work.idempotency import answered
+from shop.work.idempotency import Once, answered
+
+_JSON = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8"})
 
 
 class PlaceInput(serializers.Serializer[None]):
@@ -49,8 +59,43 @@ class PlaceInput(serializers.Serializer[None]):
 _read = reader_of(PlaceInput())
 
 
+@dataclass(frozen=True, slots=True)
+class ReadAhead:
+    """What an order is made of, read while its customer signed in."""
+
+    once: Once
+    checkout: Checkout
+    reading: Reading
+
+
+class PlacingAuthentication(TokenAuthentication):
+    """Signs a customer in by the same statement that reads what her order is made of.
+
+    For a body that names its goods and is plainly right. Whatever is not is left to the view, which then says what is
+    wrong with it to whoever is signed in.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Any] | None:
+        """Return the customer, with her :class:`ReadAhead` or just her token."""
+        found = _plain_body(request) if request.method == "POST" else None
+        token = token_of(request)
+        if token is None or found is None:
+            return super().authenticate(request)
+        body, data, key = found
+        wish = _wish(request, data, user=None, items=items_of(data))
+        signed_in = read_signed_in(wish, token=token, caller=CALLER, key=key)
+        if signed_in is None:
+            raise sign_in_ended()
+        user, reading = signed_in
+        once = Once(f"{CALLER}{user.number}", key, asked_of(request, body))
+        return user, ReadAhead(once, _checkout(replace(wish, user=user), data), reading)
+
+
 def place(request: Request) -> Response:
     """Place an order once under the request's key."""
+    ahead = request.auth
+    if isinstance(ahead, ReadAhead):
+        return _place(request, ahead.checkout, ahead.once, ahead.reading)
     once = once_of(request)
     data = _read(request.data)
     if "items" not in data:
@@ -58,16 +103,44 @@ def place(request: Request) -> Response:
         seen = answered(once)
         if seen is not None:
             return respond(*seen, replayed=True)
-    wish = Wish(
-        user=caller(request),
-        items=items_of(data, cart_owner(request)) if "items" not in data else items_of(data),
+    items = items_of(data, cart_owner(request)) if "items" not in data else items_of(data)
+    return _place(request, _checkout(_wish(request, data, user=caller(request), items=items), data), once, None)
+
+
+def _place(request: Request, checkout: Checkout, once: Once, reading: Reading | None) -> Response:
+    done = place_once(
+        checkout=checkout, once=once, answer=lambda placed: placed_facts(request, placed), reading=reading
+    )
+    return respond(*done)
+
+
+def _plain_body(request: Request) -> tuple[Any, dict[str, Any], str] | None:
+    """Return the body, what was read from it, and the request's key, where all of it is plainly right."""
+    kind, length = request.META.get("CONTENT_TYPE", ""), request.META.get("CONTENT_LENGTH") or ""
+    if kind not in _JSON or not length.isdecimal() or int(length) > JSON_BYTES_MAX:
+        return None
+    try:
+        body = orjson.loads(request.body)
+        data, key = _read(body), key_of(request)
+        visitor_key(request)
+    except (ValueError, APIException, DomainError):
+        return None
+    return (body, data, key) if "items" in data else None
+
+
+def _wish(request: Request, data: dict[str, Any], *, user: User | None, items: Sequence[Item]) -> Wish:
+    return Wish(
+        user=user,
+        items=items,
         address_number=data["address"],
         visitor_key=visitor_key(request),
         coupons=coupons_of(data),
         now=timezone.now(),
     )
-    checkout = Checkout(wish, data["note"], data.get("expected_payable_fen"))
-    return respond(*place_once(checkout=checkout, once=once, answer=lambda placed: placed_facts(request, placed)))
+
+
+def _checkout(wish: Wish, data: dict[str, Any]) -> Checkout:
+    return Checkout(wish, data["note"], data.get("expected_payable_fen"))
 
 
 def placed_facts(request: Request, placed: Placed) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from distributors.commissions.rules import NO_RATES
 from orders.checkout.cart import merge_carts
 from orders.checkout.couponing import refuse_unused, uses_of, was_answered
 from orders.checkout.items import Item, check_items, pieces_by_sku
-from orders.checkout.queries import Facts, Wish, facts_of, facts_once
+from orders.checkout.queries import Facts, Reading, Wish, facts_of, facts_once
 from orders.checkout.quote import quote_of
 from orders.checkout.rules import Problem
 from orders.checkout.split import Quote, QuoteGroup, QuoteLine
@@ -103,17 +103,26 @@ def _place_order(*, checkout: Checkout) -> Order:
     return stored(placed.rows, _write(placed, None, None))
 
 
-@retry_on_contention()
-def place_once(*, checkout: Checkout, once: Once, answer: Callable[[Placed], Any]) -> tuple[int, Any, bool]:
-    """Place an order once per caller and key; the same two statements.
+def place_once(
+    *, checkout: Checkout, once: Once, answer: Callable[[Placed], Any], reading: Reading | None = None
+) -> tuple[int, Any, bool]:
+    """Place an order once per caller and key; the same two statements, or the one that writes after a ``reading``.
 
     ``answer`` makes the body of the answer, which is kept with the order. Returns ``(status, body,
     replayed)``: 201, or what was answered before. When it is refused, nothing is kept and the key may
     be used again. Raises what :func:`place_order` raises, and ``KeyReused`` for another request.
     """
+    return _place_once(checkout, once, answer, [reading] if reading else [])
+
+
+@retry_on_contention()
+def _place_once(
+    checkout: Checkout, once: Once, answer: Callable[[Placed], Any], ahead: list[Reading]
+) -> tuple[int, Any, bool]:
     wish = _checked(checkout.wish)
     note = _note(checkout.note)
-    facts = facts_once(wish, once)
+    # Who must try again looks again.
+    facts = facts_once(wish, once, ahead.pop() if ahead else None)
     if not isinstance(facts, Facts):
         return (*replay(once, facts), True)
     placed = _prepare(checkout, note, facts)

@@ -1,7 +1,7 @@
 """What checkout asks: everything a quote is made of, as it stands now, in one statement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,16 +17,21 @@ from orders.checkout.items import Item
 from orders.checkout.rules import Goods
 from orders.lifecycle.rules import Recipient
 from shop.accounts.models import Address, User
-from shop.accounts.queries import no_address
+from shop.accounts.queries import PERSON_COLUMNS, PERSON_SIGNED_IN, no_address, person_from
 from shop.base.errors import NotFound
+from shop.base.numbers import token_hash
 from shop.coupons.queries import pieces_from
 from shop.coupons.rules import Piece
 from shop.freight.queries import PriceLists, price_lists_from
 from shop.work.idempotency import Once
 
 _FACTS = (
-    "SELECT checkout_facts(%s, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, %s, %s),"
-    " checkout_coupons(%s, %s)::text"
+    "checkout_facts({user}, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, {caller}, %s),"
+    " checkout_coupons({user}, %s)::text"
+)
+_READ = f"SELECT {_FACTS.format(user='%s', caller='%s')}"
+_READ_SIGNED_IN = (
+    f"SELECT {_FACTS.format(user='person.id', caller='%s || person.number')}, {PERSON_COLUMNS} FROM {PERSON_SIGNED_IN}"  # noqa: S608 - our own columns
 )
 # Read by a function of the database, so as they are stored: sealed.
 _SEALED: list[Any] = [Address._meta.get_field(name) for name in ("name", "phone", "detail")]
@@ -69,23 +74,50 @@ class Wish:
     coupons: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was asked about a wish, and the answer."""
+
+    asked: CreditQuestion
+    answer: dict[str, Any]
+
+
 def facts_of(wish: Wish) -> Facts:
     """Return what the quote of a wish is made of.
 
     One statement, whatever the items, and one question to Redis. Raises ``NotFound`` for an unknown
     address (field ``address_number``) or SKU (``items.0.sku_number``).
     """
-    asked, answer = _ask(wish, None)
-    return _facts(wish, asked, answer)
+    return _facts(wish, _ask(wish, None))
 
 
-def facts_once(wish: Wish, once: Once) -> Facts | Sequence[Any]:
-    """Return the same, or the record (hash, status, body) of what was answered under this key before."""
-    asked, answer = _ask(wish, once)
-    if "answered" in answer:
-        record: Sequence[Any] = answer["answered"]
+def facts_once(wish: Wish, once: Once, reading: Reading | None = None) -> Facts | Sequence[Any]:
+    """Return the same, or the record (hash, status, body) of what was answered under this key before.
+
+    ``reading`` is what :func:`read_signed_in` brought about this wish; without one it is read now.
+    """
+    reading = reading or _ask(wish, once)
+    if "answered" in reading.answer:
+        record: Sequence[Any] = reading.answer["answered"]
         return record
-    return _facts(wish, asked, answer)
+    return _facts(wish, reading)
+
+
+def read_signed_in(wish: Wish, *, token: str, caller: str, key: str) -> tuple[User, Reading] | None:
+    """Return whose access token it is, and the reading of her wish; None when it is nobody's. One statement.
+
+    ``wish.user`` is not known yet; ``caller`` stands before her number where her keys are kept.
+    """
+    asked = credit_question(user=None, visitor_key=wish.visitor_key, now=wish.now)
+    arguments = [*_arguments(wish, asked), caller, key, asked.now, token_hash(token), asked.now]
+    with connection.cursor() as cursor:
+        cursor.execute(_READ_SIGNED_IN, arguments)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    answer, coupons, *person = row
+    user = person_from(person)
+    return user, _reading(replace(asked, user_id=user.pk), answer, coupons)
 
 
 def goods_of(items: Sequence[Item]) -> dict[str, Goods]:
@@ -112,10 +144,22 @@ def goods_from(row: Sequence[Any]) -> Goods:
     return Goods(*facts)
 
 
-def _ask(wish: Wish, once: Once | None) -> tuple[CreditQuestion, dict[str, Any]]:
+def _ask(wish: Wish, once: Once | None) -> Reading:
     asked = credit_question(user=wish.user, visitor_key=wish.visitor_key, now=wish.now)
-    arguments: list[Any] = [
-        asked.user_id,
+    caller, key = (once.caller, once.key) if once else ("", "")
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [asked.user_id, *_arguments(wish, asked), caller, key, asked.user_id, asked.now])
+        answer, coupons = cursor.fetchone()
+    return _reading(asked, answer, coupons)
+
+
+def _reading(asked: CreditQuestion, answer: str, coupons: str | None) -> Reading:
+    return Reading(asked, orjson.loads(answer) | {"coupons": orjson.loads(coupons) if coupons else (None, None, False)})
+
+
+def _arguments(wish: Wish, asked: CreditQuestion) -> list[Any]:
+    """What a reading is asked with, between who asks and under which key."""
+    return [
         asked.visitor_hash,
         list({item.sku_number for item in wish.items}),
         list({item.store_code for item in wish.items if item.store_code}),
@@ -125,18 +169,11 @@ def _ask(wish: Wish, once: Once | None) -> tuple[CreditQuestion, dict[str, Any]]
         asked.since,
         asked.now,
         TOUCHES_MAX,
-        once.caller if once else "",
-        once.key if once else "",
-        asked.user_id,
-        asked.now,
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, arguments)
-        answer, coupons = cursor.fetchone()
-    return asked, orjson.loads(answer) | {"coupons": orjson.loads(coupons) if coupons else (None, None, False)}
 
 
-def _facts(wish: Wish, asked: CreditQuestion, answer: dict[str, Any]) -> Facts:
+def _facts(wish: Wish, reading: Reading) -> Facts:
+    asked, answer = reading.asked, reading.answer
     address = answer["address"]
     recipient = _recipient(address) if address else None
     if wish.address_number is not None and recipient is None:

@@ -1,5 +1,6 @@
 """Whose token, whose addresses."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,11 @@ _USER_NAMES = [field.attname for field in _USER]
 _READ: list[tuple[int, Any]] = [
     (place, field.from_db_value) for place, field in enumerate(_USER) if hasattr(field, "from_db_value")
 ]
-_USER_OF_TOKEN = f"SELECT {', '.join(str(field.column) for field in _USER)} FROM accounts_user_of_token(%s, %s)"  # noqa: S608 - our own columns
+# What a statement selects, and from where, to know whose token it was; then asks whatever it likes of `person`. The
+# hash of the token and the instant are its first and second argument there.
+PERSON_COLUMNS = ", ".join(f"person.{field.column}" for field in _USER)
+PERSON_SIGNED_IN = "accounts_user_of_token(%s, %s) AS person"
+_USER_OF_TOKEN = f"SELECT {PERSON_COLUMNS} FROM {PERSON_SIGNED_IN}"  # noqa: S608 - our own columns
 
 
 def user_of_token(token: str, now: datetime) -> User | None:
@@ -27,8 +32,11 @@ def user_of_token(token: str, now: datetime) -> User | None:
     with connection.cursor() as cursor:
         cursor.execute(_USER_OF_TOKEN, [token_hash(token), now])
         row = cursor.fetchone()
-    if row is None:
-        return None
+    return None if row is None else person_from(row)
+
+
+def person_from(row: Sequence[Any]) -> User:
+    """Return the user from the values of ``PERSON_COLUMNS``."""
     values = list(row)
     for place, read in _READ:
         values[place] = read(values[place], None, connection)

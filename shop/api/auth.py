@@ -15,25 +15,38 @@ class TokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer <access token>``; opaque, hashed at rest, revocable at once."""
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
-        parts = get_authorization_header(request).split()
-        if not parts or parts[0].lower() != b"bearer":
+        token = token_of(request)
+        if token is None:
             return None
-        if len(parts) != 2:
-            raise AuthenticationFailed(_("Send the header as: Authorization: Bearer <token>"))
-        token = parts[1].decode("ascii", "replace")
         user = user_of_token(token, timezone.now())
         if user is None:
-            raise AuthenticationFailed(_("Your sign-in has ended. Sign in again."))
+            raise sign_in_ended()
         return user, token
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="linjia"'
 
 
+def token_of(request: Request) -> str | None:
+    """Return the bearer token a request brings, None without one. Raises ``AuthenticationFailed`` for half a header."""
+    parts = get_authorization_header(request).split()
+    if not parts or parts[0].lower() != b"bearer":
+        return None
+    if len(parts) != 2:
+        raise AuthenticationFailed(_("Send the header as: Authorization: Bearer <token>"))
+    return parts[1].decode("ascii", "replace")
+
+
+def sign_in_ended() -> AuthenticationFailed:
+    """Return the refusal of a token that is nobody's, or no longer."""
+    return AuthenticationFailed(_("Your sign-in has ended. Sign in again."))
+
+
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI document names the tokens."""
 
     target_class = "shop.api.auth.TokenAuthentication"
+    match_subclasses = True
     name = "token"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:

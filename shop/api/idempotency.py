@@ -24,6 +24,10 @@ HEADER = OpenApiParameter(
 )
 
 
+# Before a person's number: whose keys these are.
+CALLER = "user:"
+
+
 class KeyMissing(Invalid):
     """The header is missing or malformed."""
 
@@ -32,19 +36,21 @@ class KeyMissing(Invalid):
 
 def once_of(request: Request) -> Once:
     """Return the caller's intent. Raises :class:`KeyMissing`."""
-    return Once(caller=_caller(request), key=_key(request), asked=_asked(request))
+    return Once(caller=_caller(request), key=key_of(request), asked=asked_of(request, request.data))
 
 
 def answer_once(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
     """Run ``act`` once for this caller, key and body, in one transaction with its answer."""
-    status, body, replayed = once(caller=_caller(request), key=_key(request), asked=_asked(request), act=act)
+    status, body, replayed = once(
+        caller=_caller(request), key=key_of(request), asked=asked_of(request, request.data), act=act
+    )
     return respond(status, body, replayed=replayed)
 
 
 def answer_once_outside(request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
     """The same for an action that calls a gateway and so commits in steps; it is idempotent by its numbers."""
-    caller, key = _caller(request), _key(request)
-    seen = begin(caller=caller, key=key, asked=_asked(request))
+    caller, key = _caller(request), key_of(request)
+    seen = begin(caller=caller, key=key, asked=asked_of(request, request.data))
     if seen is not None:
         return respond(*seen, replayed=True)
     try:
@@ -63,14 +69,16 @@ def respond(status: int, body: Any, replayed: bool) -> Response:
 
 
 def _caller(request: Request) -> str:
-    return f"user:{caller(request).number}"
+    return f"{CALLER}{caller(request).number}"
 
 
-def _asked(request: Request) -> str:
-    return request_hash(request.method, request.path, request.data)
+def asked_of(request: Request, body: Any) -> str:
+    """Return the hash of what a request asks for."""
+    return request_hash(request.method, request.path, body)
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
+    """Return the key a request brings. Raises :class:`KeyMissing`."""
     key = request.headers.get("Idempotency-Key", "")
     if not 8 <= len(key) <= 80 or not key.isascii() or not key.isprintable():
         raise KeyMissing(
