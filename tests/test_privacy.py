@@ -226,6 +226,27 @@ def test_the_same_text_is_sealed_differently_each_time_and_opens_in_its_column_o
         assert "138" not in str(refusal.value).replace("'138", "")
 
 
+@pytest.mark.django_db
+def test_a_long_text_is_packed_before_it_is_sealed_and_an_order_s_answer_stays_with_its_row() -> None:
+    for text in ("", "x" * 1024, "x" * 1025, "茶" * 5_000, "".join(map(chr, range(1, 2_000)))):
+        assert ring().open(ring().seal(text, "a.b"), "a.b") == text
+    assert len(ring().seal("茶" * 5_000, "a.b")) < 300
+    tea = world.product(world.yunling(), "云岭白茶")
+    su = Caller(world.customer())
+    body = {
+        "address": world.address(world.person("苏 Su")).number,
+        "items": [{"sku": world.sku_of(tea).number, "quantity": 1, "store": ""}],
+    }
+    answer = told(su.post("orders/", body, key=new_key()), 201)
+    assert len(json.dumps(answer, ensure_ascii=False).encode()) > 1_024
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_column_size(k.*) FROM work_idempotencykey k")
+        ((size,),) = cursor.fetchall()
+    # Beyond two kilobytes PostgreSQL would move it out of the row.
+    assert size < 1_700
+    assert IdempotencyKey.objects.get().body == answer
+
+
 OLD, NEW, OLDER = b"o" * 31 + b"1", b"n" * 31 + b"2", b"p" * 31 + b"3"
 
 

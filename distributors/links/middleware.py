@@ -73,7 +73,7 @@ class ShareMiddleware:
         response = self._get_response(request)
         if _has_signed_out(request, had_session):
             key, is_new, kept = new_token(32), True, []
-        elif not is_new and not _is_shared(response):
+        elif not (is_new or _is_shared(response) or getattr(response, "is_visitor_known", False)):
             # A key made just now opened nothing before; a client that keeps none would leave a row each time.
             self._merge(request, key)
         if not request.path.startswith(_COOKIELESS):

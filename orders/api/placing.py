@@ -111,7 +111,10 @@ def _place(request: Request, checkout: Checkout, once: Once, reading: Reading | 
     done = place_once(
         checkout=checkout, once=once, answer=lambda placed: placed_facts(request, placed), reading=reading
     )
-    return respond(*done)
+    response = respond(*done)
+    # Told to the middleware of share links, which would ask Redis.
+    response.is_visitor_known = reading is not None and reading.is_visitor_owned  # type: ignore[attr-defined]
+    return response
 
 
 def _plain_body(request: Request) -> tuple[Any, dict[str, Any], str] | None:

@@ -81,6 +81,11 @@ class Reading:
     asked: CreditQuestion
     answer: dict[str, Any]
 
+    @property
+    def is_visitor_owned(self) -> bool:
+        """Whether the visitor's key belongs to a person, so that there is nothing left to make hers."""
+        return "credit" in self.answer and self.answer["credit"][0] is not None
+
 
 def facts_of(wish: Wish) -> Facts:
     """Return what the quote of a wish is made of.

@@ -1,6 +1,6 @@
 """The keys of this process: what seals a text, opens it, and finds it again without opening.
 
-A sealed text is ``v1:<key id>:<base64 of nonce, ciphertext and tag>`` (AES-256-GCM). The label of its column is
+A sealed text is ``v1:<key id>:<base64 of nonce, ciphertext and tag>`` (AES-256-GCM); a long one is packed first. The label of its column is
 authenticated with it, so a text moved to another column does not open. Look-ups are HMAC-SHA-256 under a key
 of their own, per column too: equal texts of one column are equal, and nobody without the key can try them out.
 """
@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import os
+import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -18,6 +19,10 @@ from django.conf import settings
 
 PREFIX = "v1:"
 _NONCE_BYTES = 12
+# A row of more than 2 kB is torn apart by PostgreSQL, and what is sealed cannot be packed afterwards. Bytes.
+_LONG = 1024
+# Stands before what is packed; no text that PostgreSQL keeps begins so.
+_PACKED = b"\0"
 
 
 class SealBroken(Exception):
@@ -36,8 +41,10 @@ class KeyRing:
 
     def seal(self, text: str, label: str) -> str:
         """Return the text sealed for the column ``label`` names, under the first key."""
-        nonce = os.urandom(_NONCE_BYTES)
-        body = nonce + self._current.encrypt(nonce, text.encode(), label.encode())
+        nonce, data = os.urandom(_NONCE_BYTES), text.encode()
+        if len(data) > _LONG:
+            data = _PACKED + zlib.compress(data, 1)
+        body = nonce + self._current.encrypt(nonce, data, label.encode())
         return self._head + base64.b64encode(body).decode("ascii")
 
     def open(self, sealed: str, label: str) -> str:
@@ -49,8 +56,9 @@ class KeyRing:
             raise SealBroken(f"{label}: no key {name[:8]!r} is set" if version == "v1" else f"{label}: not sealed")
         try:
             data = base64.b64decode(body, validate=True)
-            return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], label.encode()).decode()
-        except (InvalidTag, ValueError) as error:
+            text = cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], label.encode())
+            return (zlib.decompress(text[1:]) if text.startswith(_PACKED) else text).decode()
+        except (InvalidTag, ValueError, zlib.error) as error:
             raise SealBroken(f"{label}: the text was changed or moved") from error
 
     def is_current(self, sealed: str) -> bool:
