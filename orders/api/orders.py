@@ -24,7 +24,7 @@ from orders.lifecycle.states import OrderState
 from orders.payments.queries import refunds_of
 from orders.shipments.queries import shipments_of
 from shop.api.asked import choice
-from shop.api.auth import caller
+from shop.api.auth import TokenScheme, caller
 from shop.api.catalogue import small_image
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
@@ -32,6 +32,9 @@ from shop.api.throttles import limited
 from shop.base.errors import NotFound
 from shop.coupons.queries import parts_of
 from shop.work.sweep import database_now
+
+# PlacingAuthentication takes the same tokens as every other view.
+_TOKEN: Any = [{TokenScheme.name: []}]
 
 
 class CancelInput(serializers.Serializer[None]):
@@ -189,8 +192,15 @@ class OrderDetailOutput(OrderOutput):
         OpenApiParameter("state", str, enum=[str(state) for state in OrderState]),
     ],
     responses=paged(OrderOutput),
+    auth=_TOKEN,
 )
-@extend_schema(methods=["POST"], parameters=[HEADER, VISITOR], request=PlaceInput, responses={201: OrderDetailOutput})
+@extend_schema(
+    methods=["POST"],
+    parameters=[HEADER, VISITOR],
+    request=PlaceInput,
+    responses={201: OrderDetailOutput},
+    auth=_TOKEN,
+)
 @limited("place_order")
 @api_view(["GET", "POST"])
 @authentication_classes([PlacingAuthentication])

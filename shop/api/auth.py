@@ -46,7 +46,6 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     """How the OpenAPI document names the tokens."""
 
     target_class = "shop.api.auth.TokenAuthentication"
-    match_subclasses = True
     name = "token"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
