@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.db import DatabaseError
-
 from orders.checkout.queries import Facts
 from orders.checkout.rules import LineMoney, line_money
 from orders.checkout.split import QuoteLine
@@ -12,8 +10,6 @@ from shop.coupons.actions import CouponRefused
 from shop.coupons.rules import Applied, Choice, CouponLine, LineShare, best_choice, without_store_share
 from shop.coupons.wording import reason, reason_text
 from shop.suppliers.models import Supplier
-
-_ANSWERED = "LJ003"
 
 
 def money_of(line: QuoteLine, coupon: LineShare | None = None) -> LineMoney:
@@ -103,11 +99,6 @@ def uses_of(choice: Choice, line_order: Sequence[int]) -> list[list[object]]:
         ]
         for one in choice.applied
     ]
-
-
-def was_answered(error: DatabaseError) -> bool:
-    """Whether ``checkout_place_with_coupons`` found the request's key answered meanwhile."""
-    return getattr(error.__cause__, "pgcode", None) == _ANSWERED
 
 
 def _by_commission(line: QuoteLine) -> bool:

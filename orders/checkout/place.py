@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions.rules import NO_RATES
 from orders.checkout.cart import merge_carts
-from orders.checkout.couponing import refuse_unused, uses_of, was_answered
+from orders.checkout.couponing import refuse_unused, uses_of
 from orders.checkout.items import Item, check_items, pieces_by_sku
 from orders.checkout.queries import Facts, Reading, Wish, facts_of, facts_once
 from orders.checkout.quote import quote_of
@@ -192,8 +192,6 @@ def _write(placed: Placed, once: Once | None, body: Any) -> int:
                 cursor.execute(_PLACE, arguments)
             (order_id,) = cursor.fetchone()
     except DatabaseError as error:
-        if was_answered(error):
-            return 0
         refusal = out_of_stock(error) or coupon_refused(error)
         if refusal is None:
             raise

@@ -1,7 +1,7 @@
 """What can happen to coupons: made, opened, paused, closed; claimed; given back; expired.
 
-Using a piece is part of placing an order: ``coupons_use`` of this app's migrations.
-Locks: the order (the caller's), then the coupons' counters, then the pieces.
+Using a piece is part of placing an order: ``coupons_use`` and ``coupons_count`` of this app's migrations.
+Locks: the order (the caller's), then the pieces, then the coupons' counters.
 """
 
 import json
@@ -244,12 +244,13 @@ def give_back(*, order_number: str, at: datetime) -> int:
     """
     require_transaction()
     uses = list(CouponUse.objects.filter(order_number=order_number, returned_at=None).order_by("coupon_id", "pk"))
-    for use in uses:
-        Coupon.objects.filter(pk=use.coupon_id).update(spent_fen=F("spent_fen") - use.discount_fen)
     for piece in lock_rows(CouponClaim.objects.filter(pk__in=[use.claim_id for use in uses])):
         changes = {"order_number": ""}
         move(piece, ClaimState.RETURNED, actor="system", at=at, reason=order_number, changes=changes)
     CouponUse.objects.filter(pk__in=[use.pk for use in uses]).update(returned_at=at)
+    # Everybody who uses the coupon waits for its counter, so it comes last.
+    for use in uses:
+        Coupon.objects.filter(pk=use.coupon_id).update(spent_fen=F("spent_fen") - use.discount_fen)
     return len(uses)
 
 
@@ -266,7 +267,7 @@ def expire_pieces(*, limit: int, now: datetime) -> int:
 
 
 def coupon_refused(error: DatabaseError) -> CouponRefused | None:
-    """Return our word for what ``coupons_use`` refuses; None when it was something else that failed."""
+    """Return our word for what ``coupons_use`` and ``coupons_count`` refuse; None when it was something else that failed."""
     cause: Any = error.__cause__
     if getattr(cause, "pgcode", None) != _REFUSED:
         return None

@@ -282,7 +282,7 @@ CODE = {
     "count a coupon twice against its budget": Plant(
         "with_coupon",
         {"model", "coupon_budget"},
-        rewrite("coupons_use", ("spent_fen + v_use.fen\n", "spent_fen + v_use.fen + 1\n")),
+        rewrite("coupons_count", ("spent_fen + v_use.fen\n", "spent_fen + v_use.fen + 1\n")),
     ),
     "use a coupon twice": Plant("coupon_twice", {"coupons_piece_used_once"}, use_a_coupon_again),
     "lose a fen where a coupon is cut": Plant("with_coupon", {"model"}, cut_a_coupon_down),
