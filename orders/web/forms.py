@@ -33,7 +33,7 @@ class ReviewForm(forms.Form):
         error_messages={"required": _("Give one to five stars.")},
     )
     service_stars = forms.TypedChoiceField(
-        label=_("How was the supplier’s service?"),
+        label=_("How was the supplier's service?"),
         choices=STARS,
         coerce=int,
         error_messages={"required": _("Give one to five stars.")},

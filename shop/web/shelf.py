@@ -46,12 +46,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Pick:
-    """One value of one option: where choosing it leads. ``is_gone``: the SKU there is sold out."""
+    """One value of one option: where choosing it leads. ``is_gone``: the SKU there is sold out.
+
+    ``instead`` are the other options that choosing it changes, because there is no SKU with what is chosen now.
+    """
 
     label: str
     url: str
     is_chosen: bool
     is_gone: bool
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,10 +253,16 @@ def _pick(value: str, index: int, skus: Sequence[Sku], chosen: Sku, left: Mappin
 
     having = [sku for sku in skus if index < len(sku.option_values) and sku.option_values[index] == value]
     best = max(having, key=closeness)
+    instead = [
+        hers
+        for place, (mine, hers) in enumerate(zip(chosen.option_values, best.option_values, strict=False))
+        if place != index and mine != hers
+    ]
     joint = "&" if "?" in page_url else "?"
     return Pick(
         label=value,
         url=f"{page_url}{joint}sku={best.number}",
         is_chosen=index < len(chosen.option_values) and chosen.option_values[index] == value,
         is_gone=left.get(best.pk, 0) <= 0,
+        instead=" / ".join(instead),
     )

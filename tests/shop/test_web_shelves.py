@@ -159,6 +159,8 @@ def test_choosing_one_option_keeps_the_others_where_it_can() -> None:
         # There is no grey M: the only grey one it is.
         "灰": f"/p/x/?sku={by_values['灰', 'S']}",
     }
+    # And it says so before it is chosen.
+    assert [pick.instead for pick in choice.axes[0].picks] == ["", "", "S"]
 
 
 def test_a_store_s_own_price_replaces_the_retail_price() -> None:

@@ -171,5 +171,10 @@ def link_orders(request: StoreRequest) -> HttpResponse:
 
 def _counted(request: StoreRequest, heading: str, rows: Sequence[tuple[str, Any]], back: str) -> HttpResponse:
     """Answer a browser without script with a page of its own."""
-    context = {"section": "", "counted_heading": heading, "rows": rows, "counted_back": reverse(back)}
+    context = {
+        "section": back.removeprefix("dashboard-"),
+        "counted_heading": heading,
+        "rows": rows,
+        "counted_back": reverse(back),
+    }
     return render(request, "dashboard/counted.html", context)

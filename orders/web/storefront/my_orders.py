@@ -102,7 +102,7 @@ def again(request: CustomerRequest, number: str) -> HttpResponse:
         messages.warning(request, _("Not in your cart: %(title)s. %(why)s") % {"title": one.title, "why": one.why})
     if not done.put_in:
         return redirect("my-order", number)
-    messages.success(request, _("It is in your cart, at today’s prices."))
+    messages.success(request, _("It is in your cart, at today's prices."))
     return redirect("cart")
 
 
