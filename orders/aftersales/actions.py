@@ -86,7 +86,7 @@ def step(
     require_transaction()
     ends = to in (AfterSaleState.REFUNDED, AfterSaleState.WITHDRAWN)
     values = dict(changes or {}) | ({"closed_at": now} if ends else {})
-    move(case, to, actor=actor, at=now, reason=reason[:300], changes=values)
+    move(case, to, actor=actor, at=now, reason=reason, changes=values)
     set_deadline(case=case, hours=hours, now=now)
 
 

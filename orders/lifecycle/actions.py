@@ -59,7 +59,7 @@ def mark_cancelled(*, order: Order, reason: str, actor: str, at: datetime) -> No
     require_transaction()
     changes = {"cancelled_at": at, "cancel_reason": reason[:120]}
     # A customer's own words stand in her order alone: the history keeps for ever what it is told.
-    told = "" if actor.startswith("user:") else reason[:300]
+    told = "" if actor.startswith("user:") else reason
     move(order, OrderState.CANCELLED, actor=actor, at=at, reason=told, changes=changes)
     for state in (SupplierOrderState.WAITING, SupplierOrderState.HELD):
         _move_parts(order, state, SupplierOrderState.CLOSED, actor=actor, at=at, reason=told)
@@ -123,7 +123,7 @@ def mark_completed(*, supplier_order: SupplierOrder, actor: str, at: datetime) -
 
 def close_part(*, supplier_order: SupplierOrder, reason: str, actor: str, at: datetime) -> None:
     """Close a part of which nothing is left to deliver. Raises ``Conflict`` when it has ended."""
-    move(supplier_order, SupplierOrderState.CLOSED, actor=actor, at=at, reason=reason[:300])
+    move(supplier_order, SupplierOrderState.CLOSED, actor=actor, at=at, reason=reason)
 
 
 def end_order(*, order: Order, actor: str, at: datetime) -> bool:

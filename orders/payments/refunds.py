@@ -160,7 +160,7 @@ def fail_refund(*, number: str, reason: str, now: datetime) -> None:
                     RefundState.FAILED,
                     actor="system",
                     at=now,
-                    reason=reason[:300],
+                    reason=reason,
                     changes={"fail_reason": reason[:200]},
                 )
                 work.forget(what="refund.query", subject=refund.number)

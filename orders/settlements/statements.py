@@ -125,7 +125,7 @@ def dispute(*, statement: Statement, reason: str, actor: str, now: datetime) -> 
         raise Invalid(_("Say what is wrong with the statement."), field="reason")
     with transaction.atomic():
         note = {"note": reason.strip()[:200]}
-        move(statement, StatementState.DISPUTED, actor=actor, at=now, reason=reason[:300], changes=note)
+        move(statement, StatementState.DISPUTED, actor=actor, at=now, reason=reason, changes=note)
 
 
 def reissue(*, statement: Statement, note: str, actor: str, now: datetime) -> None:
@@ -227,7 +227,7 @@ def record_payout_failed(*, number: str, reason: str, actor: str, now: datetime)
     with transaction.atomic():
         payout = _locked_payout(number)
         changes = {"fail_reason": reason[:200], "finished_at": now}
-        move(payout, SupplierPayoutState.FAILED, actor=actor, at=now, reason=reason[:300], changes=changes)
+        move(payout, SupplierPayoutState.FAILED, actor=actor, at=now, reason=reason, changes=changes)
         available = chart.supplier_available(payout.supplier.code)
         _post_end(payout, chart.JournalKind.SUPPLIER_PAYOUT_FAILED, available, now=now)
     return payout

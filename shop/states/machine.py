@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from shop.base.errors import Conflict
 
+# What the history keeps of a reason; a longer one is cut, so that no wording keeps a step from being taken.
+REASON_MAX = 300
+
 
 @dataclass(frozen=True)
 class Table:
@@ -52,7 +55,9 @@ def move(
 
     ``changes`` are written by the same UPDATE (a ``paid_at``, say). ``actor`` is ``"system"``,
     ``"user:<number>"``, ``"staff:<number>"`` and so on. Raises :class:`StateConflict` when the
-    table has no such edge or someone was faster; nothing is written then.
+    table has no such edge or someone was faster; nothing is written then, and the transaction goes on.
+    What the database itself refuses (a guard, a constraint) writes neither state nor history, with or
+    without a transaction around it: no savepoint is needed.
     """
     table: Table = row.lifecycle  # type: ignore[attr-defined]
     source: str = row.state  # type: ignore[attr-defined]
@@ -63,7 +68,7 @@ def move(
         )
     values = {"state": to, **(changes or {})}
     rows = type(row)._default_manager.filter(pk=row.pk, state=source)
-    if not _update_with_history(rows, values, (subject_of(row), source, to, actor, reason, at)):
+    if not _update_with_history(rows, values, (subject_of(row), source, to, actor, reason[:REASON_MAX], at)):
         raise StateConflict(
             _("Someone was faster. Reload the page to see the present state."),
             extra={"subject": subject_of(row), "from": source, "to": to},
@@ -92,7 +97,7 @@ def move_many(
         raise StateConflict(_("This cannot be done any more."), extra={"from": source, "to": to})
     name = "number" if any(field.name == "number" for field in model._meta.fields) else "id"
     facts: dict[str, Any] = {"ids": list(ids), "source": source, "to": to, "table": table.name}
-    facts |= {"actor": actor, "reason": reason, "at": at}
+    facts |= {"actor": actor, "reason": reason[:REASON_MAX], "at": at}
     with connection.cursor() as cursor:
         cursor.execute(_MOVE_MANY % {"rows": model._meta.db_table, "name": name}, facts)
         return [pk for (pk,) in cursor.fetchall()]

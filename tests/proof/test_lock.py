@@ -1,4 +1,4 @@
-"""The order's lock: without it two words of one payment meet, and one of them is turned away by the database alone."""
+"""One step, one statement; and the order's lock: without it two words of one payment meet, and one of them is turned away by the database alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,11 +6,14 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from orders.flow import payment
 from orders.flow.payment import confirm_payment
 from orders.flow.verification import verify_all
+from orders.lifecycle.models import Order
+from shop.states.machine import REASON_MAX, move, move_many
+from shop.states.models import StateChange
 from tests import world
 from tests.distributors.sellers import at_once
 from tests.orders import trade
@@ -69,3 +72,21 @@ def test_without_the_lock_the_database_must_refuse(monkeypatch: pytest.MonkeyPat
     with unconditional():
         assert two_words_at_once(monkeypatch) == ["applied", "refused"]
     assert verify_all(now=world.now()) == []
+
+
+def test_a_step_that_fails_leaves_neither_state_nor_history() -> None:
+    """Outside of any transaction, where nothing else would undo half of it: the row refuses, or the history does."""
+    order = trade.placed((world.product(world.yunling(), "云岭白茶"), 2))
+    before = StateChange.objects.count()
+    for actor, changes in (("system", {"paid_fen": -1}), ("x" * 65, {})):
+        assert not connection.in_atomic_block
+        with pytest.raises(DatabaseError):
+            move(order, "cancelled", actor=actor, at=world.now(), changes=changes)
+        assert order.state == Order.objects.get(pk=order.pk).state == "placed"
+        assert StateChange.objects.count() == before
+    with pytest.raises(DatabaseError):
+        move_many(Order, [order.pk], source="placed", to="cancelled", actor="x" * 65, at=world.now())
+    assert (Order.objects.get(pk=order.pk).state, StateChange.objects.count()) == ("placed", before)
+    move(order, "cancelled", actor="system", at=world.now(), reason="长" * (REASON_MAX + 1))
+    assert StateChange.objects.latest("pk").reason == "长" * REASON_MAX
+    assert Order.objects.get(pk=order.pk).state == "cancelled"
