@@ -25,6 +25,7 @@ class Arena:
         context = multiprocessing.get_context("spawn")
         self._gate = Gate(context.Semaphore(0), context.Semaphore(0))
         self.random = random.Random(SEED)
+        self._has_plants = False
         self._pipes: list[Connection] = []
         self._processes = []
         for _process in range(PROCESSES):
@@ -51,7 +52,7 @@ class Arena:
     def report(self, name: str) -> Report:
         """Return an empty report that knows the seed; the order of starts begins anew, so that it can be replayed."""
         self.random = random.Random(f"{SEED} {name}")
-        return Report(name, SEED)
+        return Report(name, SEED, is_planted=self._has_plants)
 
     def race(self, *attempts: Attempt, spread_ms: float = 0.0) -> list[Outcome]:
         """Let all attempts go at once, dealt to both processes; return what came of each, in order.
@@ -86,10 +87,12 @@ class Arena:
     @contextlib.contextmanager
     def planted(self, *names: str, **values: Any) -> Iterator[None]:
         """Let both processes make these mistakes, and have these settings."""
+        self._has_plants = bool(names)
         self._tell_all(*[("plant", name) for name in names], ("change", values))
         try:
             yield
         finally:
+            self._has_plants = False
             self._tell_all(("heal", None))
 
     def _deal(self, attempts: Any, spread: float) -> list[list[Job]]:

@@ -32,6 +32,7 @@ class Report:
 
     name: str
     seed: int
+    is_planted: bool = False
     rounds: int = 0
     violations: list[str] = field(default_factory=list)
     barren: list[int] = field(default_factory=list)
@@ -47,6 +48,11 @@ class Report:
         self.violations += [f"round {self.rounds}: {what}" for what in [*wrong, *crashes]]
         if not is_fruitful:
             self.barren.append(self.rounds)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a planted mistake has been seen: further rounds would show the same."""
+        return self.is_planted and bool(self.violations)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {word}" for word, count in self.tally.most_common())

@@ -81,6 +81,8 @@ def two_beats(arena: Arena, rounds: int) -> Report:
         if Touch.objects.count() != turn + 1:
             wrong.append(f"{Touch.objects.count()} openings of {turn + 1}")
         report.note(outcomes, wrong=wrong, is_fruitful=settled == ("settled", "settled"))
+        if report.is_decided:
+            break
     told_fen = sum(
         facts["amount_fen"]
         for facts in Notification.objects.filter(kind="commission_settled").values_list("facts", flat=True)

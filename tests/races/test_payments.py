@@ -51,6 +51,8 @@ def against(arena: Arena, rounds: int, name: str, rival: str) -> Report:
         said: Attempt = ("say_paid", {"payment": payment.number})
         outcomes = arena.race(said, said, (rival, facts), (rival, facts), spread_ms=30)
         report.note(outcomes, wrong=_judge(order, outcomes), is_fruitful=any(one.is_done for one in outcomes))
+        if report.is_decided:
+            break
     report.violations += [*found(*CHECKS), *doubled()]
     return report
 

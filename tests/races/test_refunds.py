@@ -85,6 +85,8 @@ def settled_and_withdrawn(arena: Arena, rounds: int) -> Report:
         if sum(one.is_done for one in outcomes[3:]) > 1:
             wrong.append("the same money was withdrawn twice")
         report.note(outcomes, wrong=wrong, is_fruitful=outcomes[0].is_done)
+        if report.is_decided:
+            break
         _even_out(store)
     report.violations += [*found(*CHECKS), *doubled()]
     return report
