@@ -15,6 +15,7 @@ from distributors.links.models import ShareLink
 from shop.panel.site import supplier_site
 from tests.asking import changed, fingerprint
 from tests.routes import GROUPS, ROLES, Access, Route, Rule, access, routes
+from tests.standing import standing
 from tests.two_worlds import CANARY, RANDOM, Town, media_file
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +41,17 @@ def test_every_route_is_in_the_file_and_the_file_names_no_other(rules: Access) -
     assert not gone, "Take out of docs/access.toml, no such route is left:\n" + "\n".join(sorted(gone))
 
 
-@pytest.fixture
-def town(settings: Any) -> Iterator[Town]:
-    yield Town()
+@pytest.fixture(scope="module")
+def built(django_db_setup: None, django_db_blocker: Any) -> Iterator[Town]:
+    """Both worlds, made once for this module and taken back after it."""
+    with standing(django_db_blocker):
+        yield Town()
     default_storage.delete(media_file())
+
+
+@pytest.fixture
+def town(built: Town, db: None) -> Town:
+    return built
 
 
 def is_refused(answer: Any) -> bool:

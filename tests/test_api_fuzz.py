@@ -5,6 +5,7 @@ A few for each operation, so that it stays a matter of seconds; LINJIA_FUZZ_EXAM
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,31 @@ from schemathesis import GenerationMode
 
 from tests import world
 from tests.asking import PROBLEM
+from tests.standing import standing
 from tests.two_worlds import token_of
 
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = int(os.environ.get("LINJIA_FUZZ_EXAMPLES", "3"))
 _FILE = Path(__file__).resolve().parent.parent / "docs" / "openapi.yaml"
+# One for all requests: each client puts the whole row of middleware together anew.
+CLIENT = Client(raise_request_exception=False)
 schema = schemathesis.openapi.from_dict(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
 
 
-@pytest.fixture
-def token(sandbox: Any) -> str:
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """Ahe, who has a store, buys too."""
-    store = world.ahe()
-    world.customer("阿禾 Ahe")
-    world.own_price(store, world.product(world.yunling(), "云岭白茶"), 9_800)
-    return token_of(store.distributor.user)
+    with standing(django_db_blocker):
+        store = world.ahe()
+        world.customer("阿禾 Ahe")
+        world.own_price(store, world.product(world.yunling(), "云岭白茶"), 9_800)
+        yield token_of(store.distributor.user)
+
+
+@pytest.fixture
+def token(made: str, db: None, sandbox: Any) -> str:
+    return made
 
 
 OPERATIONS = {found.ok().label: found.ok() for found in schema.get_all_operations()}
@@ -71,8 +81,8 @@ def send(case: schemathesis.Case, token: str) -> Any:
     request = requests.Request(**made).prepare()
     headers = {name: str(value) for name, value in request.headers.items()}
     kind = headers.pop("Content-Type", "application/json")
-    client = Client(raise_request_exception=False)
-    return client.generic(
+    CLIENT.cookies.clear()
+    return CLIENT.generic(
         request.method or "GET", str(request.url), request.body or b"", content_type=kind, headers=headers
     )
 

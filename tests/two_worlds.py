@@ -160,6 +160,8 @@ class Town:
         self.foreign = bought_by(self.bo.distributor.user, peaches, secret=CANARY)
         self._sell(self.own["distributor"], self.ahe, self.tea, secret="")
         self._sell(self.foreign, self.bo, peaches, secret=CANARY)
+        # One for all requests: each client puts the whole row of middleware together anew.
+        self._knocker = Client(raise_request_exception=False)
         self.browsers = {role: Client(raise_request_exception=False) for role in ROLES}
         self.tokens = {role: token_of(user) for role, user in people.items()}
         for role, user in people.items():
@@ -245,11 +247,9 @@ class Town:
 
     def ask(self, role: str, method: str, url: str) -> Any:
         """Send a request as a role does: with its token to the API, with its session to pages."""
-        # Cookies of before: what an answer sets (a new session at sign-out) is forgotten with it.
-        client = Client(raise_request_exception=False)
-        client.cookies = SimpleCookie(self.browsers[role].cookies.output(header="", sep=";"))
+        client = self._knocker
         if url.startswith("/api/"):
-            client = Client(raise_request_exception=False)
+            client.cookies = SimpleCookie()
             token = {"Authorization": f"Bearer {self.tokens[role]}"} if role in self.tokens else {}
             headers = {
                 **token,
@@ -259,6 +259,8 @@ class Town:
             return client.generic(
                 method, url, "{}" if method != "GET" else "", content_type="application/json", headers=headers
             )
+        # Cookies of before: what an answer sets (a new session at sign-out) is forgotten with it.
+        client.cookies = SimpleCookie(self.browsers[role].cookies.output(header="", sep=";"))
         return client.get(url) if method == "GET" else client.post(url)
 
 

@@ -1,5 +1,6 @@
 """Bad input, foreign numbers and tampered facts in what moves goods and money: refused, and nothing written."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from orders.lifecycle.models import Order
 from tests import world
 from tests.asking import Caller, changed, fingerprint, new_key, refused, told
 from tests.orders import trade
+from tests.standing import standing
 
 pytestmark = pytest.mark.django_db
 
@@ -16,13 +18,23 @@ QUANTITIES = [0, -1, 1.5, 1_000, HUGE, "two", "1.5", "", None, True, [], {}, "٣
 AMOUNTS = [0, -1, 1.5, 10**12 + 1, HUGE, "much", None, True, []]
 
 
+@pytest.fixture(scope="module")
+def at_home(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A tea, a customer and a store, made once for this module: asking for them again finds them."""
+    with standing(django_db_blocker):
+        world.product(world.yunling(), "云岭白茶")
+        world.customer()
+        world.ahe()
+        yield
+
+
 @pytest.fixture
-def su() -> Caller:
+def su(at_home: None, db: None) -> Caller:
     return Caller(world.customer())
 
 
 @pytest.fixture
-def tea() -> Any:
+def tea(at_home: None, db: None) -> Any:
     return world.product(world.yunling(), "云岭白茶")
 
 

@@ -1,5 +1,6 @@
 """Reviews on pages and through the API: read by everybody, written by who received the goods."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -20,18 +21,25 @@ from tests import world
 from tests.asking import Caller, new_key, refused, told
 from tests.orders import trade
 from tests.payloads import PAYLOADS
+from tests.standing import standing
 from tests.uploads import REFUSED, photo, picture
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def received(django_db_setup: None, django_db_blocker: Any) -> Iterator[int]:
+    """苏 has received a tea; the key of her order, which stands for all tests here."""
+    with standing(django_db_blocker):
+        bought = trade.bought((world.product(world.yunling(), "云岭白茶"), 1))
+        trade.ship(bought)
+        trade.receive(bought)
+        yield bought.pk
+
+
 @pytest.fixture
-def order() -> Order:
-    """苏 has received a tea."""
-    bought = trade.bought((world.product(world.yunling(), "云岭白茶"), 1))
-    trade.ship(bought)
-    trade.receive(bought)
-    return bought
+def order(received: int, db: None) -> Order:
+    return Order.objects.get(pk=received)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -18,6 +17,7 @@ from shop.states.models import StateChange
 from tests import world
 from tests.orders import trade
 from tests.shop.offices import PAGES, address, staff, withdrawal
+from tests.standing import standing
 
 ACTS = [(label, act.name) for label, page in PAGES.items() if isinstance(page, Acting) for act in page.acts]
 
@@ -25,21 +25,17 @@ ACTS = [(label, act.name) for label, page in PAGES.items() if isinstance(page, A
 @pytest.fixture(scope="module")
 def filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """A little of everything, made once for this module and taken back after it."""
-    with django_db_blocker.unblock():
-        block = transaction.atomic()
-        block._from_testcase = True  # type: ignore[attr-defined]
-        with block:
-            world.rule(1_000, 300)
-            ahe = world.ahe()
-            tea = world.product(world.yunling(), "云岭白茶")
-            stores.list_product(store=ahe, product=tea, now=world.now())
-            create_link(store=ahe, target="store", now=world.now())
-            bind_customer(store=ahe, user=world.customer(), reason="test", now=world.now())
-            order = trade.bought((tea, 1))
-            trade.settle(trade.complete(order))
-            withdrawal(ahe, 100)
-            yield
-            transaction.set_rollback(True)
+    with standing(django_db_blocker):
+        world.rule(1_000, 300)
+        ahe = world.ahe()
+        tea = world.product(world.yunling(), "云岭白茶")
+        stores.list_product(store=ahe, product=tea, now=world.now())
+        create_link(store=ahe, target="store", now=world.now())
+        bind_customer(store=ahe, user=world.customer(), reason="test", now=world.now())
+        order = trade.bought((tea, 1))
+        trade.settle(trade.complete(order))
+        withdrawal(ahe, 100)
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import ForeignKey, Model, QuerySet
 from django.test import Client
 from django.urls import reverse
@@ -28,6 +28,7 @@ from shop.suppliers.models import Supplier
 from tests import world
 from tests.orders import trade
 from tests.shop.coupons import coupon
+from tests.standing import standing
 
 CANARIES = {"yunling": "CanaryAzure", "yangshan": "CanaryBronze"}
 PANELS: dict[str, OwnRows] = {
@@ -104,19 +105,14 @@ def furnish(supplier: Supplier) -> User:
 @pytest.fixture(scope="module")
 def furnished(django_db_setup: None, django_db_blocker: Any) -> Iterator[Two]:
     """Both suppliers, made once for this module and taken back after it."""
-    with django_db_blocker.unblock():
-        block = transaction.atomic()
-        # As a test's own transaction is: blocks that must be outermost may stand inside.
-        block._from_testcase = True  # type: ignore[attr-defined]
-        with block:
-            mine, theirs = world.yunling(), world.yangshan()
-            owner, other = furnish(mine), furnish(theirs)
-            # One order with goods of both: its parts are two suppliers' business.
-            shared = world.customer("周 Zhou")
-            both = [(supplier.products.get(), 1) for supplier in (mine, theirs)]
-            trade.pay(world.place(shared, both))
-            yield Two(mine, theirs, owner, other, shared)
-            transaction.set_rollback(True)
+    with standing(django_db_blocker):
+        mine, theirs = world.yunling(), world.yangshan()
+        owner, other = furnish(mine), furnish(theirs)
+        # One order with goods of both: its parts are two suppliers' business.
+        shared = world.customer("周 Zhou")
+        both = [(supplier.products.get(), 1) for supplier in (mine, theirs)]
+        trade.pay(world.place(shared, both))
+        yield Two(mine, theirs, owner, other, shared)
 
 
 @pytest.fixture
