@@ -8,7 +8,6 @@ same name is returned as it is, so that a test may ask twice.
 import itertools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from io import BytesIO
 
 from django.utils import timezone
 
@@ -36,7 +35,6 @@ from shop.freight import actions as delivery
 from shop.freight.models import FreightTemplate
 from shop.pricing import actions as pricing
 from shop.regions import queries as regions
-from shop.regions.actions import import_regions
 from shop.regions.models import Region
 from shop.stock import actions as stock
 from shop.stock.models import StockItem
@@ -56,14 +54,14 @@ PHONES = {
     "陌 Mo": "13800000007",
 }
 # A few places: West Lake in Hangzhou, Lhasa, and what lies above them.
-REGIONS = """code,name
-330000,浙江省
-330100,杭州市
-330106,西湖区
-540000,西藏自治区
-540100,拉萨市
-540102,城关区
-"""
+REGIONS = [
+    ("330000", None, 1, "浙江省"),
+    ("330100", "330000", 2, "杭州市"),
+    (XIHU, "330100", 3, "西湖区"),
+    ("540000", None, 1, "西藏自治区"),
+    ("540100", "540000", 2, "拉萨市"),
+    (LHASA, "540100", 3, "城关区"),
+]
 _phones = (f"139{number:08d}" for number in itertools.count(1))
 
 
@@ -105,10 +103,11 @@ def address(user: User, *, region_code: str = XIHU, detail: str = "灵隐路 1 �
 
 
 def places() -> None:
-    """Load a few regions."""
+    """Load a few regions, by hand: an import makes and drops a table, too much for every test (test_regions imports)."""
     if not Region.objects.exists():
-        report = import_regions(source=BytesIO(REGIONS.encode()))
-        assert not report.problems, report.problems
+        Region.objects.bulk_create(
+            Region(code=code, parent_id=parent, level=level, name=name) for code, parent, level, name in REGIONS
+        )
 
 
 # --- suppliers and goods --------------------------------------------------------------------------
