@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from orders.aftersales.models import AfterSale
 from orders.aftersales.rules import FreightRule, Proposal
@@ -30,18 +30,18 @@ class Explained:
 def explain(proposal: Proposal) -> list[Explained]:
     """Return how a proposal's amount came about; its last line is the sum."""
     left = proposal.quantity - proposal.refunded_quantity
-    lines = [Explained(_("Paid for %(count)s pieces") % {"count": proposal.quantity}, proposal.paid_fen)]
+    paid = ngettext("Paid for %(count)s piece", "Paid for %(count)s pieces", proposal.quantity)
+    lines = [Explained(paid % {"count": proposal.quantity}, proposal.paid_fen)]
     if proposal.refunded_fen:
-        lines.append(
-            Explained(
-                _("Gone back before (%(count)s pieces)") % {"count": proposal.refunded_quantity},
-                -proposal.refunded_fen,
-            )
+        before = ngettext(
+            "Gone back before (%(count)s piece)", "Gone back before (%(count)s pieces)", proposal.refunded_quantity
         )
+        lines.append(Explained(before % {"count": proposal.refunded_quantity}, -proposal.refunded_fen))
     if proposal.asked == 0:
         goods, note = _("Goods: all that is left"), ""
     else:
-        goods = _("Goods: %(asked)s of %(left)s pieces") % {"asked": proposal.asked, "left": left}
+        goods = ngettext("Goods: %(asked)s of %(left)s piece", "Goods: %(asked)s of %(left)s pieces", left)
+        goods %= {"asked": proposal.asked, "left": left}
         note = _("Their share of what you really paid: discounts are spread over the pieces.")
     lines.append(Explained(goods, proposal.goods_fen, note))
     lines.append(Explained(_("Delivery"), proposal.freight_fen, str(FREIGHT_WORDS[proposal.freight_rule])))

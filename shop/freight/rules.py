@@ -127,7 +127,12 @@ def _first_text(basis: str, rule: Rule) -> str:
 
 
 def _continued_text(basis: str, rule: Rule, steps: int) -> str:
-    return _("¥%(amount)s for each further %(units)s, %(steps)d times.") % {
+    text = ngettext(
+        "¥%(amount)s for each further %(units)s, %(steps)d time.",
+        "¥%(amount)s for each further %(units)s, %(steps)d times.",
+        steps,
+    )
+    return text % {
         "amount": format_yuan(rule.continued_fen),
         "units": _units_text(basis, rule.continued_units),
         "steps": steps,

@@ -77,10 +77,12 @@ def without_county(name: str, county: str) -> str:
 def join_names(names: Iterable[str]) -> str:
     """Return the names of a lineage as one writes them on a parcel: ``浙江省 杭州市 西湖区``.
 
-    The standard's place-holders are left out, and so is a name that repeats the one before it.
+    The standard's place-holders are left out, and so is a name that repeats the one before it; a village
+    stands without its committee.
     """
     written: list[str] = []
-    for name in names:
+    for full in names:
+        name = _village_name(full)
         if name not in PLACEHOLDER_NAMES and (not written or written[-1] != name):
             written.append(name)
     return " ".join(written)
@@ -134,7 +136,7 @@ _NAME_LENGTH_MAX = 12
 COUNTY_NAME_LENGTH_MAX = 20
 _COMMITTEES = {
     "街道办事处": "街道", "社区居民委员会": "社区", "社区居委会": "社区", "社区委员会": "社区", "村村民委员会": "村", "村村委会": "村",
-    "村民委员会": "村", "村委会": "村", "居民委员会": "社区", "居委会": "社区",
+    "村民委员会": "村", "村委会": "村",
 }  # fmt: skip
 _STREET_WORDS = ("路", "街", "大道", "大街", "巷", "弄", "里", "支路")
 
@@ -169,6 +171,14 @@ def short_name(name: str) -> str:
     return name
 
 
+def _village_name(name: str) -> str:
+    """Return the name of a village or township without the committee or office that governs it."""
+    for ending, kept in _COMMITTEES.items():
+        if name.endswith(ending) and len(name) > len(ending):
+            return name.removesuffix(ending) + kept
+    return name
+
+
 def written_names(name: str, level: int) -> list[str]:
     """Return a place's name and the shorter forms that people write, the longest first.
 
@@ -177,10 +187,7 @@ def written_names(name: str, level: int) -> list[str]:
     """
     if level < TOWNSHIP:
         return list(dict.fromkeys((name, short_name(name))))
-    for ending, kept in _COMMITTEES.items():
-        if name.endswith(ending) and len(name) - len(ending) + len(kept) >= 2:
-            return [name, name.removesuffix(ending) + kept]
-    return [name]
+    return list(dict.fromkeys((name, _village_name(name))))
 
 
 def first_named(text: str, places: Iterable[_Named], *, is_sure: bool = False) -> tuple[_Named, str] | None:

@@ -160,7 +160,7 @@ def test_everything_down_to_the_villages_comes_from_the_package(
     # The bureau's own county, and the one of a city without counties.
     assert queries.names("330171001") == "浙江省 杭州市 钱塘经济开发区 河庄街道"
     assert queries.names("620201100") == "甘肃省 嘉峪关市 新城镇"
-    assert queries.names("330106109001") == "浙江省 杭州市 西湖区 留下街道 东岳社区居委会"
+    assert queries.names("330106109001") == "浙江省 杭州市 西湖区 留下街道 东岳社区"
     again = import_package(folder=package)
     assert (again.created, again.updated, again.problems) == (0, 0, ())
     assert again.left_out == (LeftOut("330199", "并入邻区的旧区", 2),)
