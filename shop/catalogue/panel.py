@@ -49,7 +49,12 @@ class PictureForm(ActForm):
         help_text=_("JPEG, PNG or WebP, at most 10 MB."),
         widget=forms.ClearableFileInput(attrs={"accept": ACCEPT}),
     )
-    alt = forms.CharField(label=_("What it shows"), max_length=120, required=False)
+    alt = forms.CharField(
+        label=_("What it shows"),
+        max_length=120,
+        required=False,
+        help_text=_("Name the option it shows, as “white, front”: it is shown when somebody chooses white."),
+    )
 
 
 def _change_words(request: HttpRequest, row: Product, data: dict[str, Any]) -> None:

@@ -165,6 +165,31 @@ def check_sku(sku: SkuDraft, *, axes: int) -> SkuDraft:
     )
 
 
+def picture_of_options(descriptions: Sequence[str], axes: Sequence[Sequence[str]], chosen: Sequence[str]) -> int | None:
+    """Return which picture shows the chosen option values, by what its description names; None when none does.
+
+    The options count in their order: colour before size, as suppliers order them. A picture that names two
+    values of one option (a comparison) stands for neither.
+    """
+    for values, value in zip(axes, chosen, strict=False):
+        for index, description in enumerate(descriptions):
+            if _named(description, values) == {value}:
+                return index
+    return None
+
+
+def _named(description: str, values: Iterable[str]) -> set[str]:
+    """Return the values a description names; ``深蓝`` does not name ``蓝`` as well, nor ``silk`` an ``S``."""
+    rest, found = description, set()
+    for value in sorted(values, key=len, reverse=True):
+        before = r"(?<![0-9A-Za-z])" if value[0].isascii() else ""
+        after = r"(?![0-9A-Za-z])" if value[-1].isascii() else ""
+        rest, times = re.subn(before + re.escape(value) + after, " ", rest, flags=re.IGNORECASE)
+        if times:
+            found.add(value)
+    return found
+
+
 def index_text(parts: Iterable[str], spelled: Iterable[str] = ()) -> str:
     """Return what a product is found by: words and their beginnings, characters and pairs of them.
 

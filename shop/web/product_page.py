@@ -93,15 +93,20 @@ def product_context(request: HttpRequest, product: Product, choice: shelf.Choice
 
     ``page_url`` is the page's own address; below it, at ``delivery/``, is what delivery to the reader costs.
     """
+    pictures = shelf.pictures_of(product)
+    shown = shelf.picture_of_choice(pictures, choice)
     context: dict[str, Any] = {
         "product": product,
         "choice": choice,
+        "shown_picture": shown.url if shown else "",
         "product_url": page_url,
         "store_code": "",
     }
     if is_part(request):
         return context
-    pictures = shelf.pictures_of(product)
+    if shown and request.GET.get("sku"):
+        # Who comes to one SKU sees it first; who moves on from there finds all pictures where they were.
+        pictures = [shown, *(picture for picture in pictures if picture is not shown)]
     others = products_on_sale(Wish(category_id=product.category_id, but_id=product.pk), limit=OTHERS)
     return context | {
         "section": "categories",

@@ -16,6 +16,7 @@ from shop.catalogue import queries as catalogue
 from shop.catalogue.listing import Listed
 from shop.catalogue.models import Category, Product, ProductImage, Sku
 from shop.catalogue.queries import CategoryNode
+from shop.catalogue.rules import picture_of_options
 from shop.media.rules import Photo, small_name
 
 M = TypeVar("M", bound=Model)
@@ -210,6 +211,15 @@ def pictures_of(product: Product) -> list[Photo]:
     """Return the pictures of a product of ``product_for_sale``, in their order."""
     facts: list[dict[str, Any]] = product.shown_pictures  # type: ignore[attr-defined]
     return [photo_of(one) for one in facts]
+
+
+def picture_of_choice(pictures: Sequence[Photo], choice: Choice) -> Photo | None:
+    """Return the picture whose description names what is chosen; None when none does."""
+    if choice.sku is None:
+        return None
+    axes = [[pick.label for pick in axis.picks] for axis in choice.axes]
+    at = picture_of_options([picture.alt for picture in pictures], axes, choice.sku.option_values)
+    return None if at is None else pictures[at]
 
 
 def choose(product: Product, *, wanted: str, page_url: str, own_prices_fen: Mapping[int, int] | None = None) -> Choice:

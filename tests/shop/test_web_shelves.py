@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from shop.catalogue import actions as catalogue
+from shop.catalogue import pictures
 from shop.catalogue.categories import create_category
 from shop.catalogue.models import Product
-from shop.catalogue.rules import SkuDraft
+from shop.catalogue.rules import SkuDraft, picture_of_options
 from shop.web import shelf
+from shop.work.sweep import run_due
 from tests import world
+from tests.uploads import photo
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +165,34 @@ def test_choosing_one_option_keeps_the_others_where_it_can() -> None:
     }
     # And it says so before it is chosen.
     assert [pick.instead for pick in choice.axes[0].picks] == ["", "", "S"]
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "chosen", "index"),
+    [
+        (["全家福", "白色正面", "深蓝色", "蓝色 M 码"], ("蓝", "M"), 3),
+        (["全家福", "白色正面", "深蓝色", "蓝色 M 码"], ("深蓝", "S"), 2),
+        (["白与蓝对比", "M 码尺寸图"], ("白", "M"), 1),
+        (["silk shirt", ""], ("白", "S"), None),
+    ],
+)
+def test_a_picture_shows_the_option_its_description_names(
+    descriptions: list[str], chosen: tuple[str, str], index: int | None
+) -> None:
+    assert picture_of_options(descriptions, [["白", "蓝", "深蓝"], ["S", "M"]], chosen) == index
+
+
+def test_choosing_an_option_shows_its_picture(client: Client, media_folder: Path) -> None:
+    made = shirt([("白", "S"), ("蓝", "S")])
+    for alt in ("白色", "蓝色"):
+        pictures.add_picture(product=made, data=photo(40, 40), alt=alt, now=world.now())
+    run_due(rounds_max=3)
+    blue = made.skus.get(option_values=["蓝", "S"])
+    part = page(client, f"/p/{made.number}/?sku={blue.number}", **PART)
+    whole = page(client, f"/p/{made.number}/?sku={blue.number}")
+    (shown,) = re.findall(r'data-shows="([^"]+)"', part)
+    assert re.findall(r'href="([^"]+)" data-photo ', whole)[0] == shown
+    assert re.findall(r'href="([^"]+)" data-photo ', page(client, f"/p/{made.number}/"))[1] == shown
 
 
 def test_a_store_s_own_price_replaces_the_retail_price() -> None:

@@ -68,11 +68,20 @@
     if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
   });
 
+  // --- another option is chosen: the gallery turns to its picture ----------------------------------------------------
+
+  function showPicture(url) {
+    const strip = document.querySelector("[x-ref=strip]");
+    const at = url ? [...(strip?.children ?? [])].findIndex((picture) => picture.getAttribute("href") === url) : -1;
+    if (at >= 0) strip.scrollTo({ left: at * strip.clientWidth, behavior: "smooth" });
+  }
+
   // --- htmx: what fails says so ---------------------------------------------------------------------------------------
 
   document.addEventListener("htmx:afterSwap", (event) => {
     const sheet = document.getElementById("sheet");
     if (event.detail.target.id === "sheet-body" && !sheet.open) sheet.showModal();
+    if (event.detail.target.id === "buy-box") showPicture(document.getElementById("buy-box").dataset.shows);
     for (const item of document.querySelectorAll("#toasts [data-toast]:not([data-seen])")) {
       item.dataset.seen = "yes";
       dismissLater(item);
