@@ -56,11 +56,15 @@ def refuse_when_held() -> None:
         raise PayoutsOnHold(_("Payouts stand still until the books have been compared. Please try again later."))
 
 
+def is_known_database() -> bool:
+    """Whether this is still the database of the last look. Writes nothing: the clock places the hold."""
+    known = DatabaseMark.objects.order_by("-pk").first()
+    return known is None or known.identity == _identity()
+
+
 def watch_database(*, now: datetime) -> PayoutHold | None:
     """Place a hold when this database is not the one it was at the last look: it was restored, or taken over."""
-    with connection.cursor() as cursor:
-        cursor.execute(_IDENTITY)
-        (identity,) = cursor.fetchone()
+    identity = _identity()
     known = DatabaseMark.objects.order_by("-pk").first()
     if known is not None and known.identity == identity:
         DatabaseMark.objects.filter(pk=known.pk, seen_at__lt=now - LOOK_EVERY).update(seen_at=now)
@@ -75,6 +79,12 @@ def watch_database(*, now: datetime) -> PayoutHold | None:
         remembered_until=known.seen_at,
         now=now,
     )
+
+
+def _identity() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(_IDENTITY)
+        return str(cursor.fetchone()[0])
 
 
 def place(

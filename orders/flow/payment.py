@@ -17,7 +17,7 @@ from orders.lifecycle import actions as lifecycle
 from orders.lifecycle.models import Order
 from orders.lifecycle.states import OrderState
 from orders.payments import actions as payments
-from orders.payments.models import Payment, Refund
+from orders.payments.models import Payment, Refund, refund_number_of
 from orders.payments.queries import query_pause, taking_facts
 from orders.payments.refunds import create_refund
 from orders.payments.rules import MISMATCH, Claim, Expected, TakingFacts, mismatch
@@ -277,6 +277,7 @@ def _send_back(order: Order, payment: Payment, state: GatewayPayment, *, cause: 
         reason=str(Refund.Cause(cause).label),
         is_restocked=False,
         now=now,
+        number=refund_number_of(state.transaction_id, payment.gateway_number or payment.number),
     )
     money = paid.received(payment.gateway, order.number, payment.number, payment.amount_fen)
     ledger.post_many(postings=[money], at=now)

@@ -11,6 +11,7 @@ from orders.aftersales import actions as aftersales
 from orders.aftersales.models import AfterSale
 from orders.aftersales.states import AfterSaleState
 from orders.flow import delivery
+from orders.flow.forgotten import refuse_when_forgotten
 from orders.flow.rules import is_money_back, share_freight, total_fen
 from orders.lifecycle import actions as lifecycle
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
@@ -46,12 +47,14 @@ def refund_locked(
     """Give back ``(pieces, fen)`` by line number, and freight: every consequence on its own line.
 
     See :func:`orders.flow.reversal.refund`, which locks the order and calls this. ``number`` is given for a
-    refund that the gateway knows already.
+    refund that the gateway knows already; a new one is refused while this order's may have been forgotten.
     """
     require_transaction()
     payment = applied_payment(order)
     if payment is None:
         raise Conflict(_("This order is not paid; there is nothing to give back."), code="not_paid")
+    if not number:
+        refuse_when_forgotten(order, gateway=payment.gateway)
     touched = _lines_of(order, lines)
     freight_of = _freight_of(order, touched, freight_fen)
     amount_fen = lifecycle.add_refund(order=order, lines=lines, freight_fen=freight_of)

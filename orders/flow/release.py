@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from distributors.payouts import holds
 from distributors.payouts.models import PayoutHold, Withdrawal
 from distributors.payouts.states import WithdrawalState
+from orders.flow.forgotten import forgotten_refunds
 from orders.payments.queries import last_reconciliation, open_differences
 from shop.base.errors import Conflict
 
@@ -24,9 +25,10 @@ def release_payouts(*, actor: str, reason: str, is_forced: bool = False, now: da
     """Let payouts go on after a hold; return how many holds ended.
 
     The last comparison must begin no later than what the database remembers and reach so far that every
-    transfer sent before the hold has ended; no payout may differ in it. ``is_forced`` skips that for
+    transfer sent before the hold has ended; no payout may differ in it, and no refund be known there alone
+    (refunds of older orders go on with the payouts). ``is_forced`` skips that for
     somebody who knows that nothing was forgotten. Raises :class:`NotComparedYet`, ``Conflict`` while
-    payouts differ, ``Invalid`` (``reason``).
+    something differs, ``Invalid`` (``reason``).
     """
     hold = holds.open_hold()
     if hold is None:
@@ -58,6 +60,12 @@ def _check_compared(hold: PayoutHold) -> None:
             _("%(count)d payouts differ from the gateway's book. Take them in or explain them first.")
             % {"count": differing},
             code="payouts_differ",
+        )
+    forgotten = forgotten_refunds(run).count()
+    if forgotten:
+        raise Conflict(
+            _("%(count)d refunds are known to the gateway alone. Adopt or explain them first.") % {"count": forgotten},
+            code="refunds_differ",
         )
 
 

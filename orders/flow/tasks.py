@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from orders.flow import aftersale, delivery, payment, reversal, shipping
+from orders.flow.forgotten import RefundsOnHold
 from orders.lifecycle.models import Order
 from orders.lifecycle.queries import is_picture_of_an_order
 from orders.payments.models import Payment, Refund
@@ -19,9 +20,12 @@ from shop.gateways.contract import GatewayUnknown
 from shop.gateways.registry import gateway_named
 from shop.media.actions import release
 from shop.media.models import Picture
+from shop.work import actions as work
 
 # How long after its end an order waits for a gateway that does not answer.
 PATIENCE = timedelta(minutes=5)
+# How soon a case that cannot be decided now is looked at again.
+HOLD_PAUSE = timedelta(minutes=10)
 
 
 def expire_unpaid(*, subject: str, now: datetime) -> None:
@@ -101,8 +105,11 @@ def complete_due(*, subject: str, now: datetime) -> None:
 
 
 def decide_aftersale(*, subject: str, now: datetime) -> None:
-    """Somebody's time to answer a case is over."""
-    aftersale.decide_overdue(number=subject, now=now)
+    """Somebody's time to answer a case is over. While refunds wait after a restore, so does the case."""
+    try:
+        aftersale.decide_overdue(number=subject, now=now)
+    except RefundsOnHold:
+        work.remember(what="aftersale.deadline", subject=subject, due_at=now + HOLD_PAUSE)
 
 
 def upload_shipping(*, subject: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.payments.rules import REFUNDS_MAX
 from orders.payments.states import PAYMENT, REFUND, DifferenceCause, PaymentState, RefundState
-from shop.base.numbers import new_number
+from shop.base.numbers import new_number, number_from
 
 
 def new_payment_number() -> str:
@@ -17,6 +17,14 @@ def new_payment_number() -> str:
 
 def new_refund_number() -> str:
     return new_number("R")
+
+
+def refund_number_of(transaction_id: str, payment_number: str) -> str:
+    """Return the one number under which a whole payment that cannot be used goes back.
+
+    Worked out, not made up: restored to before it, the database comes to the same number again.
+    """
+    return number_from("R", f"{payment_number}:{transaction_id}")
 
 
 class Payment(models.Model):

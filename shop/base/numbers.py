@@ -21,6 +21,11 @@ def new_number(prefix: str) -> str:
     return prefix + secrets.token_bytes(16).translate(_TO_READABLE).decode()
 
 
+def number_from(prefix: str, secret: str) -> str:
+    """Return the public number that belongs to a secret: the same each time, as hard to guess as the secret."""
+    return prefix + hashlib.sha256(secret.encode()).digest()[:16].translate(_TO_READABLE).decode()
+
+
 def new_token(length: int = 12) -> str:
     """Return a random base62 token; 12 characters hold 71 bits and fit a mini-program scene."""
     token = b""

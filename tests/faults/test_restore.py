@@ -16,6 +16,7 @@ from distributors.payouts import holds
 from distributors.payouts.models import PayoutHold, Withdrawal
 from distributors.stores.models import Store
 from orders.flow import reversal, tasks
+from orders.flow.forgotten import RefundsOnHold
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.actions import explain_difference, start_payment
@@ -43,6 +44,7 @@ class Before:
     settled: Order
     waiting: Order
     untried: Order
+    partly: Order
     approved: Withdrawal
     requested: Withdrawal
 
@@ -55,6 +57,7 @@ class After:
     lost_order: Order
     lost_payment: Payment
     lost_refund: Refund
+    lost_part: Refund
     lost_payout: Withdrawal
 
 
@@ -97,11 +100,13 @@ def trade_before(sandbox: SandboxControl) -> Before:
     for order in settled[:2]:
         trade.settle(trade.complete(order))
     waiting, untried = buy(sandbox, is_paid=False), buy(sandbox, is_paid=False)
+    tea = world.product(world.yunling(), "云岭白茶")
+    partly = pay(world.place(world.customer("陌 Mo"), [(tea, 1)]), sandbox)
     start_payment(order=waiting, kind="native", payer_openid=None, now=world.now())
     approved, requested = ask(store, 400, is_approved=True), ask(store, 300, is_approved=False)
     # The clock has looked at the database, as it does twice a minute.
     run_periodic()
-    return Before(store, settled[2], waiting, untried, approved, requested)
+    return Before(store, settled[2], waiting, untried, partly, approved, requested)
 
 
 def trade_after(before: Before, sandbox: SandboxControl) -> After:
@@ -110,15 +115,30 @@ def trade_after(before: Before, sandbox: SandboxControl) -> After:
     pay(before.untried, sandbox)
     lost = buy(sandbox)
     refund = reversal.cancel_order(order=before.settled, actor="system", reason="", now=world.now())
-    tasks.send_refund(subject=refund.number, now=world.now())
-    tasks.query_refund(subject=refund.number, now=world.now())
+    part = give_back(before.partly, 4_000)
+    for row in (refund, part):
+        tasks.send_refund(subject=row.number, now=world.now())
+        tasks.query_refund(subject=row.number, now=world.now())
     send_and_confirm(before.approved, sandbox)
     payouts.approve(withdrawal=before.requested, actor=world.STAFF, now=world.now())
     send_and_confirm(before.requested, sandbox)
     payout = ask(before.store, 2 * EARNED - 700, is_approved=True)
     send_and_confirm(payout, sandbox)
     assert money(before.store).get("available", 0) == 0
-    return After(before.untried.payments.get(), lost, lost.payments.get(), refund, payout)
+    return After(before.untried.payments.get(), lost, lost.payments.get(), refund, part, payout)
+
+
+def give_back(order: Order, fen: int) -> Refund:
+    """Staff give back a part of the price."""
+    return reversal.refund(
+        order_number=order.number,
+        lines={1: (0, fen)},
+        freight_fen=0,
+        cause="staff",
+        restock=False,
+        actor=world.STAFF,
+        now=world.now(),
+    )
 
 
 @pytest.fixture
@@ -211,6 +231,9 @@ def nothing_moves_by_itself(before: Before, sandbox: SandboxControl, paid_out: l
         payouts.reject(withdrawal=row, actor=world.STAFF, reason="?", now=world.now())
     with pytest.raises(CommandError):
         call_command("release_payouts", "--reason", "in a hurry")
+    # Nor is what may have been given back decided anew.
+    with pytest.raises(RefundsOnHold):
+        give_back(before.partly, 4_000)
 
 
 def asked_on_a_wrong_balance(store: Store) -> Withdrawal:
@@ -231,6 +254,7 @@ def what_the_gateway_knows_is_taken_in(before: Before, after: After) -> None:
         before.requested.number: ("transfer", "not_recorded", True),
         after.lost_payment.number: ("payment", "unknown_here", False),
         after.lost_refund.number: ("refund", "unknown_here", False),
+        after.lost_part.number: ("refund", "unknown_here", False),
         after.lost_payout.number: ("transfer", "unknown_here", False),
     }, said
     for order in (before.waiting, before.untried):
@@ -256,10 +280,17 @@ def the_rest_is_a_persons(before: Before, after: After, again: Withdrawal) -> No
     again.refresh_from_db()
     assert again.state == "rejected"
     assert trade.store_money(before.store) == {"frozen": 3 * EARNED}
+    with pytest.raises(RefundsOnHold):
+        give_back(before.partly, 4_000)
     call_command("adopt_refund", after.lost_refund.number, stdout=StringIO())
+    call_command("adopt_refund", after.lost_part.number, stdout=StringIO())
     before.settled.refresh_from_db()
     assert (before.settled.state, before.settled.refunded_fen) == ("refunded", PAID)
-    assert Refund.objects.get().state == "succeeded"
+    assert list(Refund.objects.values_list("state", flat=True)) == ["succeeded"] * 2
+    # Of a part that is known a further part can be given back; payouts still wait.
+    tasks.send_refund(subject=give_back(before.partly, 100).number, now=world.now())
+    before.partly.refresh_from_db()
+    assert before.partly.refunded_fen == 4_100
     assert trade.store_money(before.store) == {"frozen": 2 * EARNED}
     row = BookDifference.objects.get(number=after.lost_payment.number)
     explain_difference(difference=row, text="订单丢失，已在商户平台退款", actor=world.STAFF)

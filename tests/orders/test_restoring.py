@@ -3,6 +3,11 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from distributors.payouts import holds
+from distributors.payouts.models import DatabaseMark
+from orders.aftersales.models import AfterSale
+from orders.flow import aftersale, reversal, tasks
+from orders.flow.forgotten import RefundsOnHold
 from orders.flow.restoring import adopt_refund
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
@@ -10,6 +15,8 @@ from orders.payments.models import Payment, Refund
 from shop.base.errors import Conflict, NotFound
 from shop.gateways.contract import Gateway
 from shop.gateways.sandbox.client import SandboxControl
+from shop.work.models import Due
+from shop.work.sweep import run_due
 from tests import world
 from tests.orders import gateway_books, trade
 from tests.orders.gateway_books import PAID, found
@@ -85,3 +92,46 @@ def test_what_cannot_be_adopted(order: Order, payment: Payment, gateway: Gateway
     with pytest.raises(NotFound):
         adopt(other)
     assert Refund.objects.count() == 1
+
+
+def test_an_older_order_gives_nothing_back_until_the_books_are_compared(
+    order: Order, payment: Payment, gateway: Gateway, sandbox: SandboxControl
+) -> None:
+    """¥40.00 went back in a life we forgot; decided again it would be ¥80.00, for the gateway asks only for the sum."""
+    lost = given_back(gateway, payment, 4_000)
+    DatabaseMark.objects.create(identity="another", seen_at=world.now())
+    with pytest.raises(RefundsOnHold):
+        reversal.cancel_order(order=order, actor="system", reason="", now=world.now())
+    holds.watch_database(now=world.now())
+    trade.ship(order)
+    case = aftersale.open_aftersale(
+        user=order.user,
+        order_number=order.number,
+        line=1,
+        kind="refund_only",
+        reason="damaged",
+        quantity=0,
+        now=world.now(),
+    )
+    # Silence would decide it now; it waits without a failure, and so does the supplier's word below.
+    AfterSale.objects.update(deadline_at=world.now())
+    Due.objects.filter(what="aftersale.deadline").update(due_at=world.now())
+    run_due(rounds_max=3)
+    case.refresh_from_db()
+    due = Due.objects.get(what="aftersale.deadline", subject=case.number)
+    assert (case.state, due.state, due.last_error, Refund.objects.count()) == ("opened", "open", "", 0)
+    assert due.due_at > world.now() + tasks.HOLD_PAUSE / 2
+    # What was bought since is nobody's memory.
+    newer = trade.bought((world.product(world.yunling(), "云岭白茶"), 1))
+    assert reversal.cancel_order(order=newer, actor="system", reason="", now=world.now()) is not None
+
+    assert ("refund", lost, "unknown_here", None, 4_000) in found()
+    with pytest.raises(RefundsOnHold):
+        aftersale.agree(aftersale=case, actor="supplier:x", now=world.now())
+    adopt(lost)
+    aftersale.agree(aftersale=case, actor="supplier:x", now=world.now())
+    rest = Refund.objects.get(order=order, state="requested")
+    tasks.send_refund(subject=rest.number, now=world.now())
+    tasks.query_refund(subject=rest.number, now=world.now())
+    sent = {row["out_refund_no"]: row["amount_fen"] for row in sandbox.state()["refunds"]}
+    assert sent == {lost: 4_000, rest.number: PAID - 4_000}
