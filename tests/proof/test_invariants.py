@@ -13,10 +13,13 @@ from orders.flow.verification import INVARIANTS, prove_all
 from shop.ledger import verification as books
 from tests import world
 from tests.orders import trade
+from tests.proof.hands import SQL
+from tests.proof.plants import CODE
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-ROWS = {row[0]: row[1:] for row in ROW.findall((PROJECT / "docs/invariants.md").read_text())}
+PAGE = (PROJECT / "docs/invariants.md").read_text()
+ROWS = {row[0]: row[1:] for row in re.findall(r"^\| ([MSWRP]\d+) " + 5 * r"\| (.+?) " + r"\|$", PAGE, re.MULTILINE)}
+FAULTS = {row[0]: row[4] for row in re.findall(r"^\| (F\d+) " + 4 * r"\| (.+?) " + r"\|$", PAGE, re.MULTILINE)}
 ASKED_FOR = {
     *(f"M{number}" for number in (*range(1, 18), 20, 21, 22)),
     *(f"S{number}" for number in range(1, 6)),
@@ -54,9 +57,24 @@ def test_what_the_page_says_is_refused_is_there_to_refuse() -> None:
     assert {number: lost for number, lost in missing.items() if lost} == {}
 
 
+def test_each_promise_has_bugs_that_what_guards_it_shows() -> None:
+    planted = {name: plant.red for name, plant in CODE.items()} | {name: red for name, (red, _sql) in SQL.items()}
+    assert len(planted) == len(CODE) + len(SQL) >= 20
+    blind = {
+        number: bug
+        for number, row in ROWS.items()
+        for bug in row[3].split("; ")
+        if not planted[bug] & (names(row[1]) | names(row[2]))
+    }
+    assert blind == {}
+
+
 def test_the_tests_of_the_page_are_there() -> None:
-    named = {path for row in ROWS.values() for path in row[3].split(", ")}
+    named = {path for row in ROWS.values() for path in row[4].split(", ")}
     assert {path for path in named if not (PROJECT / path).is_file()} == set()
+    assert set(FAULTS) == {f"F{number}" for number in (*range(1, 17), 18, 19, 21, 22)}
+    tests = [one.split("::") for cell in FAULTS.values() for one in cell.split(", ")]
+    assert [one for one in tests if f"\ndef {one[1]}(" not in (PROJECT / one[0]).read_text()] == []
 
 
 @pytest.mark.django_db
