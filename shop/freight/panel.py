@@ -13,12 +13,17 @@ from shop.freight import actions
 from shop.freight.models import FreightRule, FreightTemplate
 from shop.panel.rows import OwnInline, OwnRows
 from shop.panel.site import own_supplier, supplier_site
-from shop.regions.queries import names
+from shop.regions.queries import names, place_named
 
 
 class RuleForm(ActForm):
     region_code = forms.CharField(
-        label=_("Region code"), max_length=16, required=False, help_text=_("Empty: the whole country.")
+        label=_("Region"),
+        max_length=80,
+        required=False,
+        help_text=_(
+            "Its names from the province down, down to the village if you like, or its code. Empty: the whole country."
+        ),
     )
     is_deliverable = forms.BooleanField(label=_("Deliverable"), required=False, initial=True)
     first_units = forms.IntegerField(label=_("First units (pieces or grams)"), min_value=1, initial=1)
@@ -26,6 +31,14 @@ class RuleForm(ActForm):
     continued_units = forms.IntegerField(label=_("Each further units"), min_value=1, initial=1)
     continued_fen = YuanField(label=_("Each further price (¥)"), initial=0)
     free_above_fen = YuanField(label=_("Free above (¥)"), required=False)
+
+    def clean_region_code(self) -> str:
+        """Return the code of the place that is named."""
+        written: str = self.cleaned_data["region_code"]
+        try:
+            return place_named(written).code if written else ""
+        except NotFound as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 def _set_rule(request: HttpRequest, row: FreightTemplate, data: dict[str, Any]) -> None:

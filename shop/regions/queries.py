@@ -104,6 +104,20 @@ def places_like(words: str, *, limit: int = 8) -> list[Region]:
     return found
 
 
+def place_named(words: str) -> Region:
+    """Return the place of a code, or of names from the province down, ``浙江省杭州市西湖区``.
+
+    Raises ``NotFound`` (field ``region_code``) when a part of it is no place we know.
+    """
+    wanted = "".join(words.split())
+    if is_code(wanted):
+        return region(wanted)
+    way, rest = _read_place(wanted[:80])
+    if not way or rest:
+        raise unknown_place()
+    return way[-1]
+
+
 @dataclass(frozen=True, slots=True)
 class Pasted:
     """An address read from pasted text; "" for what was not found. ``region_code`` is the deepest place named."""
