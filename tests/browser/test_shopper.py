@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from orders.lifecycle.models import Order
 from shop.catalogue import actions as catalogue
 from shop.catalogue.models import Product
 from shop.catalogue.rules import SkuDraft
+from shop.regions.actions import import_regions
 from tests import world
 from tests.browser.conftest import DESK, PHONE, Visitor
 from tests.shop.coupons import coupon
@@ -25,6 +27,7 @@ Arrive = Callable[..., Visitor]
 def shirt() -> Product:
     """A shirt with three options; white S slim is sold out."""
     world.places()
+    import_regions(source=BytesIO("code,name\n330106109,留下街道\n330106109001,东岳社区居委会\n".encode()))
     options = [(c, s, f) for c in ("白", "蓝") for s in ("S", "M") for f in ("修身", "宽松")]
     made = catalogue.create_product(
         supplier=world.yunling(),
@@ -58,9 +61,10 @@ def new_address(page: Page) -> None:
     page.get_by_role("link", name="添加收货地址").click()
     page.fill("[name=name]", "苏晓")
     page.fill("[name=phone]", "13800000001")
-    for level, place in ((1, "浙江省"), (2, "杭州市"), (3, "西湖区")):
+    way = ("浙江省", "杭州市", "西湖区", "留下街道", "东岳社区居委会")
+    for level, place in enumerate(way, start=1):
         page.select_option(f"[name=level{level}]", label=place)
-        if level < 3:
+        if level < len(way):
             # A person is never faster than the next list; a test is.
             page.wait_for_selector(f"[name=level{level + 1}]")
             page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
@@ -106,6 +110,7 @@ def test_from_the_shelf_to_a_paid_order(
 
     order = Order.objects.get()
     assert (order.state, order.paid_fen) == ("paid", 21_800)
+    assert order.region_names == "浙江省 杭州市 西湖区 留下街道 东岳社区"
     page.get_by_role("link", name="查看订单").click()
     expect(page.locator("h1")).to_have_text("待发货")
     assert su.overflow() <= 0
