@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from distributors.payouts import holds
 from distributors.payouts.models import PayoutHold
 from orders.lifecycle.models import Order
-from orders.payments.models import BookDifference, Reconciliation, Refund
+from orders.payments.models import BookDifference, Payment, Reconciliation, Refund
 from orders.payments.queries import last_reconciliation, open_differences
 from orders.payments.states import DifferenceCause
 from shop.base.errors import Conflict
@@ -22,17 +22,25 @@ class RefundsOnHold(Conflict):
     code = "refunds_on_hold"
 
 
-def refuse_when_forgotten(order: Order, *, gateway: str) -> None:
-    """Raise :class:`RefundsOnHold` if this order may have been refunded in a time we forgot.
+def refuse_when_forgotten(order: Order, payment: Payment) -> None:
+    """Raise :class:`RefundsOnHold` if this order may have been refunded without our knowing.
 
-    What was ordered after the restore is not concerned, nor is anything once a comparison covers the
-    forgotten time and every refund found there has been adopted or explained.
+    That is, after a restore, every order from before it until a comparison covers the forgotten time and every
+    refund found there has been adopted or explained; and at any time the order of such a refund.
     """
+    run = last_reconciliation(payment.gateway)
+    if run is not None and forgotten_refunds(run).filter(reference=payment.gateway_number or payment.number).exists():
+        raise RefundsOnHold(
+            _(
+                "The payment channel has given back money of this order that our books do not know yet. Our staff"
+                " will look at it; please try again later."
+            )
+        )
     hold = holds.open_hold()
     if hold is None:
         is_safe = holds.is_known_database()
     else:
-        is_safe = order.placed_at >= hold.placed_at or _is_compared(hold, gateway)
+        is_safe = order.placed_at >= hold.placed_at or _is_compared(hold, run)
     if not is_safe:
         raise RefundsOnHold(
             _(
@@ -48,8 +56,7 @@ def forgotten_refunds(run: Reconciliation) -> QuerySet[BookDifference]:
     return found.exclude(number__in=Refund.objects.values("number"))
 
 
-def _is_compared(hold: PayoutHold, gateway: str) -> bool:
-    run = last_reconciliation(gateway)
+def _is_compared(hold: PayoutHold, run: Reconciliation | None) -> bool:
     since = hold.remembered_until or hold.placed_at
     return (
         run is not None and run.since <= since and run.until >= hold.placed_at and not forgotten_refunds(run).exists()

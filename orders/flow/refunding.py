@@ -54,7 +54,7 @@ def refund_locked(
     if payment is None:
         raise Conflict(_("This order is not paid; there is nothing to give back."), code="not_paid")
     if not number:
-        refuse_when_forgotten(order, gateway=payment.gateway)
+        refuse_when_forgotten(order, payment)
     touched = _lines_of(order, lines)
     freight_of = _freight_of(order, touched, freight_fen)
     amount_fen = lifecycle.add_refund(order=order, lines=lines, freight_fen=freight_of)

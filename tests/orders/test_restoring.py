@@ -135,3 +135,15 @@ def test_an_older_order_gives_nothing_back_until_the_books_are_compared(
     tasks.query_refund(subject=rest.number, now=world.now())
     sent = {row["out_refund_no"]: row["amount_fen"] for row in sandbox.state()["refunds"]}
     assert sent == {lost: 4_000, rest.number: PAID - 4_000}
+
+
+def test_what_only_the_gateway_gave_back_is_looked_at_first(order: Order, payment: Payment, gateway: Gateway) -> None:
+    """Also without a restore that anybody noticed: somebody gave ¥5.00 back in the merchant platform."""
+    number = given_back(gateway, payment, 500)
+    assert found() == {("refund", number, "unknown_here", None, 500)}
+    with pytest.raises(RefundsOnHold):
+        reversal.cancel_order(order=order, actor="system", reason="", now=world.now())
+    adopt(number)
+    refund = reversal.cancel_order(order=order, actor="system", reason="", now=world.now())
+    assert refund is not None
+    assert refund.amount_fen == PAID - 500

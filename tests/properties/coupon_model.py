@@ -33,6 +33,10 @@ class Wallet:
             self.pieces[who, code] = Thing(code=code, until=now + DAYS, state="claimed", fen=0)
         return may
 
+    def expire(self, now: int) -> None:
+        for one in self.pieces.values():
+            one.state = "expired" if one.state != "used" and one.until <= now else one.state
+
     def taken(self, code: str) -> int:
         return sum(one.code == code for one in self.pieces.values())
 

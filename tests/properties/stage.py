@@ -22,6 +22,7 @@ from orders.flow import notices
 from orders.flow.verification import verify_all
 from orders.payments import refunds
 from orders.settlements import actions as settlements
+from shop.coupons.actions import expire_pieces
 from shop.work import actions as work
 from tests import world
 from tests.properties import coupon_model, model
@@ -225,6 +226,7 @@ class Stage(RuleBasedStateMachine):
                     due = self.due_now()
         commissions.settle_due(limit=500, now=self.now)
         settlements.settle_due(limit=500, now=self.now)
+        expire_pieces(limit=500, now=self.now)
         self.dirty = True
 
     def due_now(self) -> set[str]:
@@ -247,6 +249,7 @@ class Stage(RuleBasedStateMachine):
                     self.shop.end(order.model, refund, state == "succeeded")
                 refund.again = False
         self.shop.sweep(self.clock)
+        self.shop.wallet.expire(self.clock)
         for order in self.orders:
             for refund in order.model.refunds:
                 refund.state = "sent" if refund.state == "requested" else refund.state

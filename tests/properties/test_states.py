@@ -1,8 +1,10 @@
 """Lives: no edge outside the tables, neither in the code nor at the database; ends stay ends."""
 
+import json
 from contextlib import contextmanager
 
 import pytest
+from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,24 @@ def test_the_code_and_the_database_know_the_same_edges(model, table, source, tar
             model._default_manager.filter(pk=row.pk).update(state=target)
     assert model._default_manager.get(pk=row.pk).state == source
     assert StateChange.objects.count() == before
+
+
+@pytest.mark.django_db
+def test_every_life_is_guarded_by_its_own_table():
+    """The edges of each table stand in its trigger; a state the trigger does not name leads nowhere."""
+    lives = {model._meta.db_table: model.lifecycle for model in apps.get_models() if hasattr(model, "lifecycle")}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, convert_from(trim(trailing '\\x00' FROM tgargs), 'UTF8') FROM pg_trigger"
+            " WHERE tgfoid = 'states_guard'::regproc"
+        )
+        guarded = {table: json.loads(edges) for table, edges in cursor.fetchall()}
+    said = {name: {(a, b) for a, after in life.edges.items() for b in after} for name, life in lives.items()}
+    assert {name: {(a, b) for a, after in edges.items() for b in after} for name, edges in guarded.items()} == said
+
+    row = _row(Order, "nowhere")
+    with pytest.raises(DatabaseError, match="may not go"), transaction.atomic():
+        Order.objects.filter(pk=row.pk).update(state=OrderState.PLACED)
 
 
 @given(
