@@ -1,6 +1,7 @@
 """A town that stands for a whole module of tests: built once, played in by examples that leave nothing behind."""
 
 import gc
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,7 +25,7 @@ def opened_town() -> Iterator[type[TradeMachine]]:
 
     class Machine(TradeMachine):
         town = build_town()
-        before = (Rail(), model.Shop(GOODS), 0, [], [], set())
+        before = pickle.dumps((Rail(), model.Shop(GOODS), 0, [], [], set()))
 
         def __init__(self) -> None:
             super().__init__()
