@@ -112,7 +112,7 @@ def test_the_story_of_a_line_names_winner_and_losers(client: Client, ahe: Store,
     assert "The customer belongs to your store for now" in page
     assert re.search(r"Customer of a store · yours [\d: -]+ won", page)
     assert re.search(r"Link to a store · WeChat group · yours [\d: -]+ lost: the customer was protected", page)
-    assert re.search(r"Link to a store · link · another store’s [\d: -]+ lost: the customer was protected", page)
+    assert re.search(r"Link to a store · link · another store's [\d: -]+ lost: the customer was protected", page)
     # Which other store it was stays that store's matter.
     assert "陌生小店" not in page
     assert world.store("陌 Mo").code not in page
