@@ -362,11 +362,14 @@ def bench(words: list[str]) -> int:
 
 
 def test(words: list[str]) -> int:
-    """Run the tests as a person or CI does: two at a time, with browser tests where there is a browser."""
+    """Run the tests as a person or CI does, with browser tests where there is a browser.
+
+    Three at a time for two cores: while the fault tests wait for leases and retries, the others work.
+    """
     prepare.chromium()
     compile_texts()
     env = dict(os.environ, DJANGO_SETTINGS_MODULE="settings.test")
-    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "2", *words], env)
+    os.execve(PYTHON, [str(PYTHON), "-m", "pytest", "-n", "3", *words], env)
 
 
 def faults(words: list[str]) -> int:

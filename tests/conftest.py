@@ -36,15 +36,25 @@ def pytest_report_header() -> str:
 
 
 class InstallationsApart(LoadScopeScheduling):
-    """Gives each test to whichever process is free, but the fault tests to one: they share an installation."""
+    """Gives each test to whichever process is free, but the fault tests to one, and the races to one.
+
+    The first share an installation, the second two processes, and either takes longer to start than most tests.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "faults" if nodeid.startswith("tests/faults/") else nodeid
+        return next((name for name in ("faults", "races") if nodeid.startswith(f"tests/{name}/")), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InstallationsApart:
     """Say who gets which test. (Groups by mark have no effect with pytest 9.)"""
+    config.option.loadscopereorder = False
     return InstallationsApart(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: the fault tests, then the trade machine. Short tests at the end let all end together."""
+    first = ("tests/faults/", "tests/properties/test_trade_machine.py")
+    items.sort(key=lambda item: next((at for at, name in enumerate(first) if item.nodeid.startswith(name)), len(first)))
 
 
 @pytest.fixture(scope="session")
