@@ -105,13 +105,18 @@ def test_what_is_wrong_with_a_page_is_seen(visitor: Callable[..., Visitor]) -> N
       const pale = document.createElement('p');
       pale.textContent = '春茶';
       Object.assign(pale.style, {width: '2000px', color: '#eee', background: '#fff'});
-      document.querySelector('main').append(pale, document.createElement('img'), document.createElement('h1'));
+      const dark = document.createElement('p');
+      dark.textContent = '秋茶';
+      // Black on what is white by day.
+      Object.assign(dark.style, {color: '#000', background: 'var(--color-base-100)'});
+      document.querySelector('main').append(pale, dark, document.createElement('img'), document.createElement('h1'));
       console.error('tea is spilt');
     }""")
     seen = [
-        re.sub(r"390×844: |\d+ px ", "", fault).partition(": ")[0]
+        re.sub(r"390×844:? |\d+ px ", "", fault).partition(": ")[0]
         for fault in faults(person, "spoilt", other_size=False)
     ]
     assert sorted(seen) == [
-        "2 headings of the first rank", "color-contrast", "image-alt", "tea is spilt", "wider than the screen",
+        "2 headings of the first rank", "by night", "by night", "color-contrast", "image-alt", "tea is spilt",
+        "wider than the screen",
     ]  # fmt: skip
