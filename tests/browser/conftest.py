@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
+from django.utils.translation import gettext
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from shop.accounts.models import User
@@ -71,6 +73,11 @@ class Visitor:
             client.force_login(user)
             name = settings.SESSION_COOKIE_NAME
             self.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.address}])
+
+    def says(self, message: str, **facts: object) -> str:
+        """What the shop says in this person's language."""
+        with translation.override("zh-hans" if self.language == "zh-CN" else "en"):
+            return gettext(message) % facts
 
     def open(self, path: str) -> Page:
         """Open a page of the shop."""

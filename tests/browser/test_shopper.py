@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, expect
 
 from orders.checkout.cart import CartOwner, put_in
 from orders.lifecycle.models import Order
@@ -48,17 +48,26 @@ def shirt() -> Product:
     return made
 
 
-def sign_in(page: Page, phone: str) -> None:
+def sign_in(su: Visitor, phone: str) -> None:
+    page = su.page
     page.fill("[name=phone]", phone)
-    page.get_by_role("button", name="获取验证码").click()
-    code = re.search(r"验证码是 (\d{6})", page.inner_text("body"))
+    page.get_by_role("button", name=su.says("Send code")).click()
+    code = re.search(
+        su.says("Practice mode: no message is sent. Your code is %(code)s.", code=r"(\d{6})"), page.inner_text("body")
+    )
     assert code is not None
     page.fill("[name=code]", code.group(1))
-    page.get_by_role("button", name="登录").click()
+    page.get_by_role("button", name=su.says("Sign in"), exact=True).click()
 
 
-def new_address(page: Page) -> None:
-    page.get_by_role("link", name="添加收货地址").click()
+def to_checkout(su: Visitor) -> Locator:
+    name = re.escape(su.says("Check out (%(count)s)", count=0)).replace("0", r"\d+")
+    return su.page.get_by_role("link", name=re.compile(name))
+
+
+def new_address(su: Visitor) -> None:
+    page = su.page
+    page.get_by_role("link", name=su.says("Add an address")).click()
     page.fill("[name=name]", "苏晓")
     page.fill("[name=phone]", "13800000001")
     way = ("浙江省", "杭州市", "西湖区", "留下街道", "东岳社区居委会")
@@ -69,71 +78,71 @@ def new_address(page: Page) -> None:
             page.wait_for_selector(f"[name=level{level + 1}]")
             page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
     page.fill("[name=detail]", "灵隐路 1 号")
-    page.get_by_role("button", name="保存").click()
+    page.get_by_role("button", name=su.says("Save"), exact=True).click()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh-CN"), (DESK, "en-GB")], ids=["phone", "desk"])
 def test_from_the_shelf_to_a_paid_order(
-    visitor: Arrive, shirt: Product, sandbox: Any, deliver_notices: Any, size: tuple[int, int]
+    visitor: Arrive, shirt: Product, sandbox: Any, deliver_notices: Any, size: tuple[int, int], language: str
 ) -> None:
-    su = visitor(size)
+    su = visitor(size, language=language)
     page = su.open("/")
     page.get_by_role("link", name="素色 T 恤").first.click()
     # Slim white S is sold out: the page stands at the first that is not.
     expect(page.locator("[aria-current=true]")).to_have_text(["白", "S", "宽松"])
     page.get_by_role("link", name="蓝", exact=True).click()
     expect(page.locator("#buy-box .price").first).to_have_text("109.00")
-    page.get_by_role("button", name="加一件").click()
-    page.get_by_role("button", name="加入购物车").click()
-    expect(page.locator("#toasts")).to_contain_text("已加入购物车")
+    page.get_by_role("button", name=su.says("One more")).click()
+    page.get_by_role("button", name=su.says("Add to cart"), exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text(su.says("It is in your cart."))
     expect(page.locator(".nav-badge:visible").first).to_contain_text("2")
 
     page = su.open("/cart/")
     expect(page.locator("#cart")).to_contain_text("蓝 / S / 宽松")
     assert su.overflow() <= 0
-    page.get_by_role("link", name=re.compile("结算")).click()
-    sign_in(page, "13811112222")
-    new_address(page)
-    expect(page.locator("#content")).to_contain_text("满 ¥199.00 包邮")
+    to_checkout(su).click()
+    sign_in(su, "13811112222")
+    new_address(su)
+    expect(page.locator("#content")).to_contain_text(su.says("Free delivery from ¥%(amount)s.", amount="199.00"))
     assert su.overflow() <= 0
-    page.locator("button:has-text('提交订单'):visible").click()
+    page.locator(f"button:has-text('{su.says('Place the order')}'):visible").click()
 
-    page.get_by_role("button", name="微信支付").click()
+    page.get_by_role("button", name=su.says("WeChat Pay"), exact=True).click()
     if size == DESK:
-        expect(page.get_by_role("img", name="微信扫码支付的二维码")).to_be_visible()
-    page.get_by_role("link", name="用演练钱包支付").click()
+        expect(page.get_by_role("img", name=su.says("Code to scan with WeChat"))).to_be_visible()
+    page.get_by_role("link", name=su.says("Pay in the practice wallet")).click()
     page.get_by_role("button", name=re.compile("^支付 Pay")).click()
     # Back in the shop: nobody knows yet, and the page says so until the notice has come.
-    expect(page.locator("#payment-result")).to_contain_text("正在确认支付结果")
+    expect(page.locator("#payment-result")).to_contain_text(su.says("We are asking the bank"))
     assert deliver_notices("payment") == [200]
-    expect(page.locator("#payment-result")).to_contain_text("支付成功")
+    expect(page.locator("#payment-result")).to_contain_text(su.says("Paid. Thank you!"))
 
     order = Order.objects.get()
     assert (order.state, order.paid_fen) == ("paid", 21_800)
     assert order.region_names == "浙江省 杭州市 西湖区 留下街道 东岳社区"
-    page.get_by_role("link", name="查看订单").click()
-    expect(page.locator("h1")).to_have_text("待发货")
+    page.get_by_role("link", name=su.says("See the order")).click()
+    expect(page.locator("h1")).to_have_text(su.says("Being packed"))
     assert su.overflow() <= 0
     assert su.complaints == []
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_the_same_way_without_script(visitor: Arrive, shirt: Product, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "en-GB"), (DESK, "zh-CN")], ids=["phone", "desk"])
+def test_the_same_way_without_script(visitor: Arrive, shirt: Product, size: tuple[int, int], language: str) -> None:
     person = world.customer("苏 Su")
-    su = visitor(size, scripts=False)
+    su = visitor(size, scripts=False, language=language)
     page = su.open(f"/p/{shirt.number}/")
     page.get_by_role("link", name="蓝", exact=True).click()
     page.fill("[name=quantity]", "2")
-    page.get_by_role("button", name="加入购物车").click()
-    expect(page.locator("#toasts")).to_contain_text("已加入购物车")
-    page.get_by_role("link", name=re.compile("购物车")).first.click()
-    page.get_by_role("link", name=re.compile("结算")).click()
-    page.get_by_role("tab", name="密码登录").click()
+    page.get_by_role("button", name=su.says("Add to cart"), exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text(su.says("It is in your cart."))
+    page.get_by_role("link", name=re.compile(su.says("Cart"))).first.click()
+    to_checkout(su).click()
+    page.get_by_role("tab", name=su.says("By password")).click()
     page.fill("[name=phone]", person.phone)
     page.fill("[name=password]", world.PASSWORD)
-    page.get_by_role("button", name="登录").click()
-    page.locator("button:has-text('提交订单'):visible").click()
-    expect(page.locator("h1")).to_have_text("应付")
+    page.get_by_role("button", name=su.says("Sign in"), exact=True).click()
+    page.locator(f"button:has-text('{su.says('Place the order')}'):visible").click()
+    expect(page.locator("h1")).to_have_text(su.says("To pay"))
     order = Order.objects.get(user=person)
     assert [(line.option_text, line.quantity) for line in order.lines.all()] == [("蓝 / S / 宽松", 2)]
 
