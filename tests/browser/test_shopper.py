@@ -103,6 +103,7 @@ def test_from_the_shelf_to_a_paid_order(
     to_checkout(su).click()
     sign_in(su, "13811112222")
     new_address(su)
+    expect(page.locator("#content")).to_contain_text(su.says("Prices and delivery include VAT."))
     expect(page.locator("#content")).to_contain_text(su.says("Free delivery from ¥%(amount)s.", amount="199.00"))
     assert su.overflow() <= 0
     page.locator(f"button:has-text('{su.says('Place the order')}'):visible").click()
