@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from orders.api.access import cart_owner, visitor_key
 from orders.api.cart import ItemInput, coupons_of, items_of
-from orders.checkout.items import Item
+from orders.checkout.items import Item, check_items
 from orders.checkout.place import Checkout, Placed, place_once
 from orders.checkout.queries import Reading, Wish, read_signed_in
 from orders.checkout.split import QuoteGroup, QuoteLine
@@ -77,12 +77,12 @@ class PlacingAuthentication(TokenAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, Any] | None:
         """Return the customer, with her :class:`ReadAhead` or just her token."""
-        found = _plain_body(request) if request.method == "POST" else None
         token = token_of(request)
+        found = _plain_body(request) if token is not None and request.method == "POST" else None
         if token is None or found is None:
             return super().authenticate(request)
-        body, data, key = found
-        wish = _wish(request, data, user=None, items=items_of(data))
+        body, data, items, key = found
+        wish = _wish(request, data, user=None, items=items)
         signed_in = read_signed_in(wish, token=token, caller=CALLER, key=key)
         if signed_in is None:
             raise sign_in_ended()
@@ -117,8 +117,8 @@ def _place(request: Request, checkout: Checkout, once: Once, reading: Reading | 
     return response
 
 
-def _plain_body(request: Request) -> tuple[Any, dict[str, Any], str] | None:
-    """Return the body, what was read from it, and the request's key, where all of it is plainly right."""
+def _plain_body(request: Request) -> tuple[Any, dict[str, Any], Sequence[Item], str] | None:
+    """Return the body, what was read from it, its items and the request's key, where all of it is plainly right."""
     kind, length = request.META.get("CONTENT_TYPE", ""), request.META.get("CONTENT_LENGTH") or ""
     if kind not in _JSON or not length.isdecimal() or int(length) > JSON_BYTES_MAX:
         return None
@@ -126,9 +126,11 @@ def _plain_body(request: Request) -> tuple[Any, dict[str, Any], str] | None:
         body = orjson.loads(request.body)
         data, key = _read(body), key_of(request)
         visitor_key(request)
+        # A thousand goods are refused before they are looked up.
+        items = check_items(items_of(data))
     except (ValueError, APIException, DomainError):
         return None
-    return (body, data, key) if "items" in data else None
+    return body, data, items, key
 
 
 def _wish(request: Request, data: dict[str, Any], *, user: User | None, items: Sequence[Item]) -> Wish:

@@ -12,7 +12,7 @@ from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from shop.stock.models import StockItem
 from shop.work.models import IdempotencyKey
 from tests import world
-from tests.asking import Caller, new_key, told
+from tests.asking import Caller, new_key, refused, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VISITOR = "visitor-key-of-su"
@@ -127,6 +127,15 @@ def facts_of(answer: Any) -> Any:
         return [plain(each) for each in value] if isinstance(value, list) else value
 
     return answer.status_code, plain(json.loads(answer.content))
+
+
+def test_more_goods_than_an_order_holds_are_refused_before_they_are_looked_up(su: Caller) -> None:
+    """What an order may hold bounds what one request can make the database read."""
+    person, (tea,) = world.person("苏 Su"), goods(1)
+    body = wish(person, [tea], world.ahe())
+    with CaptureQueriesContext(connection) as queries:
+        refused(su.post("orders/", body | {"items": body["items"] * 101}, key=new_key()), 400, field="items")
+    assert [query["sql"] for query in queries if "checkout_facts" in query["sql"]] == []
 
 
 def test_a_key_gives_the_first_answer_whoever_read_ahead(su: Caller) -> None:
