@@ -23,14 +23,13 @@ from shop.base.routes import route_of
 from shop.pages import kept
 from shop.pages.marks import EVERYTHING, mark_key
 from shop.pages.promises import Promise, asks_for_part
+from shop.pages.themes import chosen_theme
 
 logger = structlog.get_logger(__name__)
 
 # Longer questions are answered, not kept.
 _QUERY_LENGTH_MAX = 200
 _MESSAGES_COOKIE = "messages"
-# Day or night chosen by hand is written on the page.
-_THEME_COOKIE, _THEMES = "lj_theme", ("light", "dark")
 _VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
 
 
@@ -81,7 +80,7 @@ class KeptPageMiddleware:
         now, seconds, found = time.time(), settings.LINJIA_PAGE_SECONDS, kept.Found()
         if seconds:
             part = "part" if asks_for_part(request) else "page"
-            key = kept.key_of(place, query, language, part, _theme(request))
+            key = kept.key_of(place, query, language, part, chosen_theme(request))
             names = (EVERYTHING, *promise.shows(match.kwargs))
             found = kept.find(key, [mark_key(name) for name in names], now=now)
         if found.answer is not None:
@@ -107,11 +106,6 @@ class KeptPageMiddleware:
         finally:
             request.user = person
             request.session.accessed |= has_looked
-
-
-def _theme(request: HttpRequest) -> str:
-    chosen = request.COOKIES.get(_THEME_COOKIE, "")
-    return chosen if chosen in _THEMES else ""
 
 
 def _answered_at_once(request: HttpRequest, match: ResolverMatch, language: str) -> HttpResponse | None:

@@ -6,16 +6,9 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-COOKIE = "lj_theme"
-# What may be chosen, and the style sheet's name for it; without a choice the device decides.
-THEMES = {"light": "shop", "dark": "shop-night"}
+from shop.pages.themes import THEME_COOKIE, THEMES
+
 _KEPT_SECONDS = 400 * 24 * 3600  # browsers keep none longer
-
-
-def chosen_theme(request: HttpRequest) -> str:
-    """Return ``light``, ``dark`` or "": the device decides. Kept pages are kept once for each."""
-    chosen = request.COOKIES.get(COOKIE, "")
-    return chosen if chosen in THEMES else ""
 
 
 @require_POST
@@ -28,7 +21,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         response.set_cookie(
-            COOKIE,
+            THEME_COOKIE,
             chosen,
             max_age=_KEPT_SECONDS,
             secure=settings.SESSION_COOKIE_SECURE,
@@ -36,5 +29,5 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
             samesite="Lax",
         )
     else:
-        response.delete_cookie(COOKIE, samesite="Lax")
+        response.delete_cookie(THEME_COOKIE, samesite="Lax")
     return response

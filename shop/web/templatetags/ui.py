@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from shop.base.money import format_yuan
+from shop.pages.themes import chosen_theme
 from shop.web.shelf import Card, stored_picture
-from shop.web.theme import chosen_theme
 
 register = template.Library()
 
