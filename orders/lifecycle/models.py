@@ -17,6 +17,9 @@ from shop.catalogue.models import Product, Sku
 from shop.privacy.fields import SealedField
 from shop.suppliers.models import Supplier
 
+# The states of an order that nobody has paid.
+_NOT_PAID = Q(state__in=["placed", "cancelled"])
+
 
 def new_order_number() -> str:
     return new_number("O")
@@ -69,8 +72,15 @@ class Order(models.Model):
             ),
             models.CheckConstraint(condition=Q(paid_fen__in=[0, F("payable_fen")]), name="order_paid_all_or_nothing"),
             models.CheckConstraint(
+                condition=(_NOT_PAID & Q(paid_fen=0)) | (~_NOT_PAID & Q(paid_fen=F("payable_fen"))),
+                name="order_paid_as_its_state_says",
+            ),
+            models.CheckConstraint(
                 condition=Q(refunded_fen__gte=0, refunded_fen__lte=F("paid_fen")),
                 name="order_refunds_within_paid",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="refunded") | Q(refunded_fen=F("paid_fen")), name="order_refunded_is_all_of_it"
             ),
         ]
 

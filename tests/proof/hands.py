@@ -91,8 +91,11 @@ SQL = {
         "UPDATE commissions_commission SET clawed_back_fen = 1",
     ),
     "a state is set by hand": (
-        {"state_now", "order_paid", "reservation"},
-        f"UPDATE lifecycle_order SET state = 'cancelled' WHERE id = {_ORDER}",
+        {"state_now", "order_paid", "reservation", "trade_guard_missing"},
+        (
+            "ALTER TABLE lifecycle_order DROP CONSTRAINT order_paid_as_its_state_says; "
+            f"UPDATE lifecycle_order SET state = 'cancelled' WHERE id = {_ORDER}"
+        ),
     ),
     "a step is left out of the history": (
         {"state_history", "state_edge"},

@@ -225,7 +225,9 @@ class Forgetful:
 CODE = {
     "skip the amount check of a notice": Plant("underpaid", {"model", "gateway"}, believe_any_amount),
     "round a commission up": Plant("sale", {"model"}, round_up),
-    "count the return window from the payment": Plant("slow_delivery", {"model"}, freeze_from_the_payment),
+    "count the return window from the payment": Plant(
+        "slow_delivery", {"lifecycle_orderline_window"}, freeze_from_the_payment
+    ),
     "claw back at today's rate": Plant("part_back", {"model", "commission_rule"}, todays_rate),
     "keep the commission of what came back": Plant(
         "part_back", {"model", "commission_rule"}, silent(refunding.commissions, "claw_back")

@@ -6,7 +6,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from distributors.payouts.models import Withdrawal
+from orders.flow import reversal
 from orders.lifecycle.models import Order
+from orders.settlements import statements
+from orders.settlements.models import Statement
+from shop.states.machine import move_many
 from tests import world
 from tests.orders import trade
 
@@ -82,6 +86,94 @@ def test_the_sums_of_an_order_after_it_was_placed(order: Order) -> None:
     less = part | {"goods_fen": "-100", "freight_fen": "100", "payable_fen": "0"}
     assert refused(again("lifecycle_supplierorder", **less)) == "sums_kept_by_parts"
     assert refused("UPDATE lifecycle_order SET paid_fen = 0") == "lifecycle_order_paid_stays"
+
+
+def test_an_order_is_paid_with_its_money_only(order: Order) -> None:
+    waiting = trade.placed((world.product(world.yunling(), "云岭白茶"), 1))
+    facts = {"source": "placed", "to": "paid", "actor": "system", "at": world.now()}
+    with pytest.raises(IntegrityError, match="order_paid_as_its_state_says"), transaction.atomic():
+        move_many(Order, [waiting.pk], **facts)
+    said = "order_paid_as_its_state_says"
+    assert refused("UPDATE lifecycle_order SET paid_fen = payable_fen WHERE state = 'placed'") == said
+    assert (
+        refused("UPDATE lifecycle_order SET state = 'refunded' WHERE state = 'paid'") == "order_refunded_is_all_of_it"
+    )
+
+
+def test_what_went_back_is_never_counted_down(order: Order) -> None:
+    """Else the next refund would give it back again."""
+    give_back(order, 4_000)
+    counters = {
+        "lifecycle_order": ("refunded_fen",),
+        "lifecycle_supplierorder": ("refunded_fen",),
+        "lifecycle_orderline": ("refunded_fen", "refunded_quantity"),
+        "payments_payment": ("refunded_fen", "refund_count"),
+        "settlements_earning": ("deducted_fen",),
+    }
+    for table, columns in counters.items():
+        for column in columns:
+            assert refused(f"UPDATE {table} SET {column} = {column} - 1 WHERE {column} > 0") == f"{table}_stays"
+
+
+def test_refunds_that_nobody_counted(order: Order) -> None:
+    """Also where the counters were not looked at, a payment and a line give back no more than they brought."""
+    give_back(order, 4_000)
+    half = {"number": "number || 'x'", "amount_fen": f"{order.payable_fen - 4_000}"}
+    with connection.cursor() as cursor:
+        cursor.execute(again("payments_refund", **half))
+    assert refused(again("payments_refund", number="number || 'y'", amount_fen="1")) == "payments_refund_within"
+    other = "(SELECT max(id) FROM payments_refund)"
+    more = {"refund_id": other, "amount_fen": "(SELECT max(paid_fen) FROM lifecycle_orderline) - 3999", "quantity": "0"}
+    assert refused(again("payments_refundline", **more)) == "payments_refundline_within"
+    more = {"refund_id": other, "amount_fen": "1", "quantity": "2"}
+    assert refused(again("payments_refundline", **more)) == "payments_refundline_within"
+
+
+def give_back(order: Order, fen: int) -> None:
+    facts = {"cause": "staff", "restock": False, "actor": "staff:U1", "now": world.now()}
+    reversal.refund(order_number=order.number, lines={1: (1, fen)}, freight_fen=0, **facts)
+
+
+def test_a_return_window_that_has_begun(order: Order) -> None:
+    early = "UPDATE lifecycle_orderline SET received_at = now(), window_ends_at = now() + interval '6 days'"
+    assert refused(early) == "lifecycle_orderline_window"
+    trade.ship(order)
+    trade.receive(order)
+    for column in ("received_at", "window_ends_at"):
+        shorter = f"UPDATE lifecycle_orderline SET {column} = {column} - interval '1 second'"
+        assert refused(shorter) in ("lifecycle_orderline_stays", "lifecycle_orderline_window")
+
+
+def test_what_a_supplier_earned_and_was_told(order: Order) -> None:
+    """As with a store's commission, the amount is what was agreed; and no row of it goes."""
+    for change in ("amount_fen = amount_fen + 1", "supplier_id = supplier_id + 1", "order_line_id = NULL"):
+        assert refused(f"UPDATE settlements_earning SET {change}") == "settlements_earning_facts"
+    assert refused("DELETE FROM settlements_earning") == "settlements_earning_kept"
+    trade.settle(trade.complete(order))
+    unsettled = "UPDATE settlements_earning SET settled_at = NULL WHERE settled_at IS NOT NULL"
+    assert refused(unsettled) == "settlements_earning_stays"
+
+    statement = statements.issue_now(supplier=world.yunling(), actor=world.STAFF, now=world.now())
+    assert refused("UPDATE settlements_statement SET opening_fen = 5, closing_fen = closing_fen + 5") == (
+        "settlements_statement_facts"
+    )
+    statements.confirm_statement(statement=statement, actor="supplier:x", now=world.now())
+    more = "UPDATE settlements_statement SET settled_fen = settled_fen + 1, closing_fen = closing_fen + 1"
+    assert refused(more) == "settlements_statement_agreed"
+    assert refused("DELETE FROM settlements_statement") == "settlements_statement_kept"
+    statements.pay_statement(statement=Statement.objects.get(), actor=world.STAFF, now=world.now())
+    assert refused("UPDATE settlements_supplierpayout SET amount_fen = 1") == "settlements_supplierpayout_facts"
+    assert refused("DELETE FROM settlements_supplierpayout") == "settlements_supplierpayout_kept"
+
+
+def test_what_was_said_of_money_and_pieces_stays(order: Order) -> None:
+    for change in ("transaction_id = 'another'", "is_applied = false"):
+        assert refused(f"UPDATE payments_payment SET {change}") == "payments_payment_stays"
+    assert refused("UPDATE stock_reservation SET quantity = 1") == "stock_reservation_facts"
+    assert refused("DELETE FROM stock_reservation") == "stock_reservation_kept"
+    give_back(order, 100)
+    for change in ("payment_id = payment_id + 1", "freight_fen = 1", "cause = 'late_payment'"):
+        assert refused(f"UPDATE payments_refund SET {change}") == "payments_refund_facts"
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,16 @@ def _row(model, source):
     order = world.place(world.customer("苏 Su"), [(world.product(world.yunling(), "云岭白茶"), 1)])
     row = order if model is Order else order.supplier_orders.get()
     with triggers_off():
-        model._default_manager.filter(pk=row.pk).update(state=source)
+        model._default_manager.filter(pk=row.pk).update(state=source, **_money(row, source))
     row.refresh_from_db()
     return row
+
+
+def _money(row, state):
+    """What has been paid, and gone back, of an order that is to end as it may from this state."""
+    if isinstance(row, SupplierOrder) or state in (OrderState.PLACED, OrderState.CANCELLED):
+        return {}
+    return {"paid_fen": row.payable_fen, "refunded_fen": row.payable_fen}
 
 
 @contextmanager

@@ -53,7 +53,16 @@ TRIGGERS = [
         for scope in ("rows", "whole")
     ),
     *(f"lifecycle_{table}_{deed}" for table in ("order", "supplierorder", "orderline") for deed in ("promise", "kept")),
-    *("sums_kept_by_lines", "sums_kept_by_parts", "lifecycle_order_paid_stays"),
+    *("sums_kept_by_lines", "sums_kept_by_parts", "lifecycle_order_paid_stays", "lifecycle_orderline_window"),
+    *(f"lifecycle_{table}_stays" for table in ("order", "supplierorder", "orderline")),
+    *("payments_refund_within", "payments_refundline_within", "payments_payment_stays", "payments_refund_facts"),
+    *(
+        f"settlements_{table}_{deed}"
+        for table in ("earning", "statement", "supplierpayout")
+        for deed in ("facts", "kept")
+    ),
+    *("settlements_earning_stays", "settlements_statement_agreed", "settlements_supplierpayout_stays"),
+    *("stock_reservation_facts", "stock_reservation_kept"),
     *("lifecycle_order_sums", "commissions_commission_facts", "commissions_rule_kept", "payouts_withdrawal_facts"),
     *("payments_payment_fixed", "payments_refund_fixed", "referrals_referral_loop", "stores_store_code"),
     *("settlements_line_not_own", "settlements_commission_promised", "settlements_commission_due"),
@@ -66,6 +75,7 @@ TRIGGERS = [
 CONSTRAINTS = [
     *("order_payable_adds_up", "supplier_order_payable_adds_up", "order_line_paid_adds_up"),
     *("order_paid_all_or_nothing", "order_refunds_within_paid", "supplier_order_refunds_within"),
+    *("order_paid_as_its_state_says", "order_refunded_is_all_of_it"),
     *("order_line_refunds_within", "order_line_within_pool", "order_line_two_stores"),
     *("payment_refunds_within", "payment_refunds_counted", "payment_applied_once", "payment_transaction_once"),
     *("payment_applied_is_paid", "refund_amount", "refund_line_once", "notice_once"),
@@ -148,7 +158,7 @@ CHECKS = [
     ),
     Check(
         "trade_guard_missing",
-        ("M4", "M7", "M8", "M10", "M12", "M13", "M15", "M16", "M21", "R1", "S1", "S3", "S4", "R2", "M20"),
+        ("M4", "M7", "M8", "M9", "M10", "M12", "M13", "M14", "M15", "M16", "M20", "M21", "R1", "R2", "S1", "S3", "S4"),
         GUARDS,
     ),
 ]
