@@ -212,7 +212,7 @@ UNFOLD: dict[str, Any] = _COMMON | {
                     _staff("accounts", "user", _("People"), "person"),
                     _staff("auth", "group", _("Roles"), "admin_panel_settings"),
                     _staff("work", "due", _("Due work"), "schedule"),
-                    _staff("django_celery_beat", "periodictask", _("The clock"), "alarm"),
+                    _staff("work", "clocktask", _("The clock"), "alarm"),
                     _staff("states", "statechange", _("History of states"), "history"),
                 ],
             },

@@ -155,6 +155,34 @@ def _install(requirements: Path) -> None:
         raise Trouble(f"Python packages cannot be installed: {problem}. Check the network and run the command again.")
 
 
+def serving_environment(folder: Path) -> Path:
+    """An environment beside ours, with what a shop is served by and nothing that tests need; returns its Python."""
+    python, uv = folder / "bin" / "python", VENV / "bin" / "uv"
+    wanted = fingerprint([PROJECT / "requirements.txt"], str(folder), sys.version)
+    if python.exists() and is_stamped("whole", wanted, folder=folder):
+        return python
+    with step("Installing Python packages to serve with"):
+        shutil.rmtree(folder, ignore_errors=True)
+        problem = run([uv, "venv", "--quiet", "--python", PYTHON, folder]) or run(
+            [
+                uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                python,
+                "--require-hashes",
+                "-r",
+                PROJECT / "requirements.txt",
+            ],
+            env=_uv_environment(),
+        )
+    if problem:
+        raise Trouble(f"Python packages cannot be installed: {problem}. Check the network and run the command again.")
+    stamp("whole", wanted, folder=folder)
+    return python
+
+
 def _locked(name: str, requirements: Path) -> str:
     """The lines of one package of the locked list, with its hashes."""
     found = re.search(

@@ -5,7 +5,6 @@ from django.contrib import admin
 from django.urls import include, path
 from django.utils.module_loading import import_string
 from django.views.static import serve
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 PAGES = ["shop.web.urls", "distributors.web.urls", "orders.web.urls"]
 API = ["shop.api.urls", "distributors.api.urls", "orders.api.urls"]
@@ -19,8 +18,6 @@ urlpatterns = [
     path("admin/login/", import_string("shop.web.storefront.sign_in.staff_door")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     *(path("api/v1/", include(module)) for module in API),
     path("api/", import_string("shop.api.unknown.unknown")),
     path("api/<path:rest>", import_string("shop.api.unknown.unknown")),

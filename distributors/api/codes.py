@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -16,6 +15,7 @@ from distributors.codes import actions, queries
 from distributors.codes.models import CouponCode
 from shop.api.auth import caller
 from shop.api.coupons import CouponOutput, PieceOutput
+from shop.api.describing import OpenApiResponse, extend_schema
 from shop.api.throttles import limited
 from shop.coupons.queries import coupon_by_code
 

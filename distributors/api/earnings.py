@@ -5,7 +5,6 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -25,6 +24,7 @@ from shop.accounts.models import User
 from shop.accounts.rules import mask_name
 from shop.api.asked import choice
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter, extend_schema
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited

@@ -1,7 +1,6 @@
 """The stores the signed-in person keeps."""
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -10,6 +9,7 @@ from rest_framework.response import Response
 from distributors.api.stores import StoreOutput, store_facts
 from distributors.stores.queries import open_stores_by_code, store_by_code
 from shop.api.auth import caller
+from shop.api.describing import OpenApiResponse, extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.interests import actions, queries
 from shop.interests.models import Favourite

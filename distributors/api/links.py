@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -18,6 +17,7 @@ from distributors.links.carry import carried, seal
 from distributors.links.models import ShareLink
 from distributors.links.queries import link_by_token, link_of, links_of
 from shop.accounts.models import User
+from shop.api.describing import OpenApiResponse, extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
 from shop.base.callers import address_of

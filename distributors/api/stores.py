@@ -5,7 +5,6 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -17,6 +16,7 @@ from distributors.stores import actions, listings, queries
 from distributors.stores.models import Distributor, Listing, ListingPrice, Store
 from shop.api.auth import caller
 from shop.api.catalogue import ImageOutput, product_cards
+from shop.api.describing import OpenApiResponse, extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.base.errors import NotFound
 from shop.catalogue.models import Sku

@@ -8,8 +8,6 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -25,6 +23,7 @@ from orders.flow import aftersale as flow
 from orders.flow.proposals import propose
 from orders.lifecycle.queries import line_of
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_field
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.parsers import JSONParser, MultiPartParser

@@ -5,7 +5,6 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny
@@ -22,6 +21,7 @@ from orders.checkout.rules import Problem
 from orders.checkout.split import Quote, QuoteGroup, QuoteLine
 from shop.accounts.queries import address_of
 from shop.api.catalogue import small_image
+from shop.api.describing import OpenApiParameter, OpenApiResponse, extend_schema
 from shop.base.errors import Invalid
 
 VISITOR = OpenApiParameter(

@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -26,6 +25,7 @@ from orders.shipments.queries import shipments_of
 from shop.api.asked import choice
 from shop.api.auth import TokenScheme, caller
 from shop.api.catalogue import small_image
+from shop.api.describing import OpenApiParameter, extend_schema
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited

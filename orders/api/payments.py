@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -20,6 +19,7 @@ from orders.payments.models import Payment
 from orders.payments.queries import payment_of, payments_of
 from shop.accounts.queries import openid_of
 from shop.api.auth import caller
+from shop.api.describing import extend_schema
 from shop.api.idempotency import HEADER, answer_once_outside
 from shop.api.throttles import limited
 from shop.base.errors import NotFound

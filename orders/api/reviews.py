@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -20,6 +19,7 @@ from orders.reviews.states import ReviewState
 from shop.accounts.models import User
 from shop.api.asked import choice
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter, extend_schema
 from shop.api.idempotency import HEADER, answer_once
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 from distributors.api.access import own_store
 from distributors.commissions.queries import explain
 from orders.lifecycle.queries import orders_of_store, seen_by_store
+from shop.api.describing import extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.base.errors import NotFound
 

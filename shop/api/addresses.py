@@ -4,7 +4,6 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -16,6 +15,7 @@ from shop.accounts.models import Address
 from shop.accounts.queries import address_of, addresses_of
 from shop.api.asked import word
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter, OpenApiResponse, extend_schema
 from shop.base.errors import Invalid
 from shop.regions import queries as regions
 from shop.regions.models import Region

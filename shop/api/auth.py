@@ -2,13 +2,13 @@
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from shop.accounts.models import User
 from shop.accounts.queries import user_of_token
+from shop.api.describing import OpenApiAuthenticationExtension
 
 
 class TokenAuthentication(BaseAuthentication):

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import AllowAny
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shop.api.asked import amount, choice, word
+from shop.api.describing import OpenApiParameter, extend_schema
 from shop.api.pagination import PAGING, page_by, paged
 from shop.base.errors import Invalid
 from shop.catalogue import queries as catalogue

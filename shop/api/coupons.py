@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 
 from shop.accounts.models import User
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter, extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.api.throttles import limited
 from shop.coupons import actions, queries

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter
 from shop.base.errors import Invalid
 from shop.work.idempotency import Once, begin, finish, forget, once, request_hash
 

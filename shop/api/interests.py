@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 
 from shop.api.auth import caller
 from shop.api.catalogue import ProductCardOutput, product_cards
+from shop.api.describing import OpenApiResponse, extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.catalogue.models import Product
 from shop.catalogue.queries import product_for_sale

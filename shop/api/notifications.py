@@ -4,7 +4,6 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shop.api.auth import caller
+from shop.api.describing import OpenApiParameter, OpenApiResponse, extend_schema
 from shop.api.pagination import PAGING, page_of, paged
 from shop.base.errors import Invalid
 from shop.notifications.actions import mark_all_read, mark_read

@@ -14,12 +14,12 @@ from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BigIntegerField, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from shop.api.describing import OpenApiParameter, inline_serializer
 from shop.base.errors import Invalid
 
 PAGE_SIZE = 20

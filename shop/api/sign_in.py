@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -16,6 +15,7 @@ from rest_framework.response import Response
 from shop.accounts import actions
 from shop.accounts.models import User
 from shop.api.auth import caller
+from shop.api.describing import OpenApiResponse, extend_schema
 from shop.api.throttles import limited
 from shop.base.callers import address_of
 from shop.base.errors import Invalid

@@ -1,12 +1,12 @@
 """What is said at addresses the API does not have."""
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from shop.api.describing import extend_schema
 from shop.base.errors import NotFound
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -2,7 +2,6 @@
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes, permission_classes
 from rest_framework.permissions import IsAuthenticated
@@ -10,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from shop.api.auth import caller
+from shop.api.describing import extend_schema
 from shop.api.parsers import MultiPartParser
 from shop.api.throttles import limited
 from shop.base.errors import Invalid

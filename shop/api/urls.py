@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from shop.api import addresses, catalogue, coupons, interests, notifications, sign_in, uploads
+from shop.api import addresses, catalogue, coupons, description, interests, notifications, sign_in, uploads
 
 urlpatterns = [
+    path("schema/", description.description, name="api-schema"),
+    path("docs/", description.reading_page, name="api-docs"),
     path("auth/codes/", sign_in.send_code),
     path("auth/code-sign-in/", sign_in.code_sign_in),
     path("auth/password-sign-in/", sign_in.password_sign_in),

@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 
 from shop.base.backoffice import Act, Acting, ReadOnly
 from shop.work.actions import remember
-from shop.work.models import Due, DueState
+from shop.work.models import ClockTask, Due, DueState
 
 
 def _again(request: HttpRequest, row: Due, data: dict[str, Any]) -> None:
@@ -35,14 +37,16 @@ class DueAdmin(ReadOnly, Acting, ModelAdmin):
     )
 
 
-# The clock's tasks are written in the settings and put here by the clock itself; what somebody typed would be
+# The clock's tasks are written in the settings and put into its table by the clock itself; what somebody typed would be
 # overwritten or, worse, ring for money at an hour nobody reviewed.
-for _model in (PeriodicTask, ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule):
-    admin.site.unregister(_model)
+if apps.is_installed("django_celery_beat"):
+    for _model in apps.get_app_config("django_celery_beat").get_models():
+        if admin.site.is_registered(_model):
+            admin.site.unregister(_model)
 
 
-@admin.register(PeriodicTask)
-class PeriodicTaskAdmin(ReadOnly, ModelAdmin):
+@admin.register(ClockTask)
+class ClockTaskAdmin(ReadOnly, ModelAdmin):
     """When the clock rings, and when it last rang."""
 
     list_display = ("name", "rhythm", "enabled", "last_run_at", "total_run_count")
@@ -50,8 +54,10 @@ class PeriodicTaskAdmin(ReadOnly, ModelAdmin):
     fields = ("name", "task", "rhythm", "enabled", "last_run_at", "total_run_count", "queue")
     readonly_fields = fields
     ordering = ("name",)
-    list_select_related = ("interval", "crontab", "solar", "clocked")
 
     @admin.display(description=_("rhythm"))
-    def rhythm(self, row: PeriodicTask) -> str:
-        return str(row.scheduler)
+    def rhythm(self, row: ClockTask) -> str:
+        seconds = settings.CELERY_BEAT_SCHEDULE.get(row.name, {}).get("schedule")
+        return (
+            "" if seconds is None else ngettext("every second", "every %(count)d seconds", seconds) % {"count": seconds}
+        )

@@ -18,6 +18,7 @@ from django.db import connections
 
 from settings import embedded
 from settings.keeper import _programs
+from settings.prepare import serving_environment
 from settings.run import MEMORY, WEB_WORKERS
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +52,8 @@ class Stack:
     def __init__(self) -> None:
         self.place = embedded.ensure("bench")
         self.programs = _programs(self.place).postgres
+        # As in `make run`: libraries look for what is installed beside them, and would load what only tests need.
+        self.python = serving_environment(PROJECT / ".linjia" / "bench-serving")
 
     # --- databases ---------------------------------------------------------------------------------------------------
 
@@ -135,7 +138,15 @@ class Stack:
         """The sandbox WeChat; gives its address, and its home as the variable LINJIA_SANDBOX_HOME wants it."""
         port = free_port()
         with tempfile.TemporaryDirectory() as home:
-            command = [sys.executable, "-m", "shop.gateways.sandbox", "--port", str(port), "--home", home]
+            command: list[str | Path] = [
+                sys.executable,
+                "-m",
+                "shop.gateways.sandbox",
+                "--port",
+                str(port),
+                "--home",
+                home,
+            ]
             env = {name: value for name, value in os.environ.items() if name != "LINJIA_ENV"}
             with _running(command, env) as process:
                 _await(f"http://127.0.0.1:{port}/", process)
@@ -144,8 +155,8 @@ class Stack:
     @contextlib.contextmanager
     def _granian(self, application: str, env: dict[str, str], path: str) -> Iterator[Server]:
         port = free_port()
-        command = [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        command: list[str | Path] = [
+            self.python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
             "--workers", WEB_WORKERS, "--blocking-threads", "3", "--no-ws", "--respawn-failed-workers",
             "--workers-kill-timeout", "5", "--log-level", "warning", application,
         ]  # fmt: skip
@@ -155,7 +166,7 @@ class Stack:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: list[str | Path], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, cwd=PROJECT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         yield process

@@ -25,7 +25,7 @@ IS_FULL = os.environ.get("LINJIA_LOOK", "").strip() == "full"
 ONE_OF_EACH = {
     "index", "lifecycle_order_changelist", "lifecycle_order_change", "catalogue_product_change", "coupons_coupon_add",
     "commissions_commissionrule_add", "payouts_withdrawal_change", "accounts_user_changelist", "auth_group_add",
-    "ledger_account_change", "work_due_changelist", "django_celery_beat_periodictask_changelist",
+    "ledger_account_change", "work_due_changelist", "work_clocktask_changelist",
     "catalogue_sku_changelist", "stock_stockitem_change", "freight_freighttemplate_add", "lifecycle_supplierorder_change",
     "aftersales_aftersale_change", "settlements_statement_changelist",
 }  # fmt: skip
