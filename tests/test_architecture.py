@@ -13,6 +13,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 FLOORS = ("shop", "distributors", "orders")
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
+# The independent model of the trade: whoever doubts the shop must be able to read it in one go.
+MODEL = PROJECT / "tests/properties/model.py"
+MODEL_LINES_MAX = 149
 FORBIDDEN_NAMES = {
     "utils",
     "util",
@@ -93,6 +96,28 @@ def test_no_function_is_longer_than_the_ceiling() -> None:
             if lines > FUNCTION_LINES_MAX:
                 long[f"{name_of(path)}:{function.name}"] = lines
     assert long == {}
+
+
+def test_the_model_of_the_trade_is_small_and_knows_nothing_of_the_shop() -> None:
+    found = parsed(MODEL)
+    documented = [found, *(node for node in ast.walk(found) if isinstance(node, ast.ClassDef | ast.FunctionDef))]
+    told = {line for node in documented if ast.get_docstring(node) for line in lines_of(node.body[0])}
+    blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    with tokenize.open(MODEL) as file:
+        tokens = [one for one in tokenize.generate_tokens(file.readline) if one.type not in blank]
+    code = {line for one in tokens for line in range(one.start[0], one.end[0] + 1)} - told
+    assert len(code) <= MODEL_LINES_MAX
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(found)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or "."] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names])
+    }
+    assert imported == {"collections", "types", "typing"}
+
+
+def lines_of(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def test_no_drawer_for_everything() -> None:

@@ -13,7 +13,7 @@ from django.test import override_settings
 from shop.gateways import registry
 from tests.properties import model
 from tests.properties.rail import Rail
-from tests.properties.stage import GOODS, PLAYED_CLOCK, build_town
+from tests.properties.stage import COUPONS, GOODS, PLAYED_CLOCK, build_town
 from tests.properties.trade_machine import TradeMachine
 
 
@@ -25,7 +25,7 @@ def opened_town() -> Iterator[type[TradeMachine]]:
 
     class Machine(TradeMachine):
         town = build_town()
-        before = pickle.dumps((Rail(), model.Shop(GOODS), 0, [], [], set()))
+        before = pickle.dumps((Rail(), model.Shop(GOODS, COUPONS), 0, [], [], set()))
 
         def __init__(self) -> None:
             super().__init__()

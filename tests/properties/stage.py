@@ -25,13 +25,19 @@ from orders.settlements import actions as settlements
 from shop.coupons.actions import expire_pieces
 from shop.work import actions as work
 from tests import world
-from tests.properties import coupon_model, model
+from tests.properties import model
 from tests.shop.coupons import coupon
 
 GOODS = {
     "tea": ("yunling", 6_000, 9_800, 9),
     "cup": ("yunling", 601, 777, 7),
     "peach": ("yangshan", 0, 3_333, 8),
+}
+# Whose goods it is for; fen off at most, and of what share of those goods; goods from; budget; borne by us, supplier, store.
+COUPONS = {
+    "SPRING": ("", 2_000, 10_000, 10_000, 3_000, [10_000, 0, 0]),
+    "FARM": ("yunling", 1_900, 1_111, 1, 3_000, [4_000, 6_000, 0]),
+    "WORD": ("", 701, 10_000, 1_000, 100_000, [8_000, 0, 2_000]),
 }
 BUYERS = ("苏 Su", "周 Zhou", "陌 Mo", "阿禾 Ahe", "林 Lin")
 DAY = model.DAY
@@ -72,14 +78,14 @@ def build_town() -> Thing:
     for store in stores.values():
         payee(store)
     town = Thing(stores=stores, suppliers=suppliers, skus=skus, buyers=buyers, addresses=addresses, at=world.now())
-    town.coupons = {code: open_coupon(town, code) for code in coupon_model.COUPONS}
+    town.coupons = {code: open_coupon(town, code) for code in COUPONS}
     town.word = make_code(store=stores["ahe"], coupon=town.coupons["WORD"], code="AHE20", now=town.at)
     return town
 
 
 def open_coupon(town: Thing, code: str) -> Any:
     """Return the coupon that the model knows by this code, open for as long as the town stands."""
-    supplier, most_fen, rate_bp, min_fen, budget_fen, bearers = coupon_model.COUPONS[code]
+    supplier, most_fen, rate_bp, min_fen, budget_fen, bearers = COUPONS[code]
     whole = rate_bp == 10_000
     terms = {"amount_fen": most_fen if whole else 0} | (
         {} if whole else {"percent_bp": rate_bp, "ceiling_fen": most_fen}
@@ -91,8 +97,8 @@ def open_coupon(town: Thing, code: str) -> Any:
         supplier=town.suppliers.get(supplier),
         min_fen=min_fen,
         budget_fen=budget_fen,
-        pieces_max=coupon_model.PIECES,
-        use_days=coupon_model.DAYS // DAY,
+        pieces_max=model.PIECES,
+        use_days=model.USE_DAYS,
         claim_until=town.at + timedelta(days=400),
         by_code_only=code == "WORD",
         for_distributors=code == "WORD",
@@ -170,7 +176,7 @@ class Stage(RuleBasedStateMachine):
             refunds.send_again(number=number, actor="staff:x", now=self.now)
             refund.state, refund.again = "sent", True
         for _again in range(3):
-            if any(self.shop.pending(order.model) for order in self.orders):
+            if any(model.pending(order.model) for order in self.orders):
                 self.sweep(660)
         self.compare()
         assert verify_all(now=self.now) == []
@@ -249,7 +255,6 @@ class Stage(RuleBasedStateMachine):
                     self.shop.end(order.model, refund, state == "succeeded")
                 refund.again = False
         self.shop.sweep(self.clock)
-        self.shop.wallet.expire(self.clock)
         for order in self.orders:
             for refund in order.model.refunds:
                 refund.state = "sent" if refund.state == "requested" else refund.state
@@ -331,30 +336,30 @@ class Stage(RuleBasedStateMachine):
         books = {f"{sides[owner]}/{self.code(owner)}/{name}": fen for (owner, name), fen in shop.purse.items() if name}
         books["gateway/sandbox"] = shop.purse["gateway", ""]
         for order in self.orders:
-            pending = shop.pending(order.model)
-            books[f"order/{order.row.number}/clearing"] = sum(refund.fen for refund in pending)
+            books[f"order/{order.row.number}/clearing"] = sum(one.fen for one in model.pending(order.model))
         sold = [line for order in shop.orders if order.state not in ("placed", "cancelled") for line in order.lines]
-        given = sum(model.worth(share, line.paid, line.back) for line in sold for share in line.shares)
-        books["coupon/platform"] = sum(
-            model.worth(line.gift, line.paid, line.back) for line in sold if line.gift.amount
-        )
-        books["platform/fee"] = sum(line.paid - line.back for line in sold) + books["coupon/platform"] - given
-        shelves = {
-            sku: [shop.shelf[sku, name] for name in ("on_hand", "reserved", "sold", "returned")] for sku in GOODS
-        }
+        given = sum(share.fen for line in sold for share in line.shares)
+        books["coupon/platform"] = sum(model.worth(line.gift, 0, line) for line in sold if line.gift)
+        books["platform/fee"] = sum(line.left for line in sold) + books["coupon/platform"] - given
+        shelves = {sku: shop.shelf(sku) for sku in GOODS}
         states = {order.row.number: order.model.state for order in self.orders}
         for order in self.orders:
+            unpaid = {"placed": "waiting", "cancelled": "closed"}.get(order.model.state)
             for part, row in zip(order.model.parts, order.parts, strict=True):
-                states[row.number] = "closed" if order.model.state == "cancelled" else part.state
-        states |= {one.number: one.state for one in (*self.out, *shop.wallet.pieces.values())}
-        coupons = {code: [shop.wallet.taken(code), shop.wallet.spent(code)] for code in coupon_model.COUPONS}
+                states[row.number] = unpaid or part.state
+        states |= {one.number: one.state for one in (*self.out, *shop.pieces.values())}
+        coupons = {code: shop.used(code) for code in COUPONS}
         asked = {
             order.row.number: [[refund.fen, refund.state] for refund in order.model.refunds]
             for order in self.orders
             if order.model.refunds
         }
         lines = {
-            order.row.number: [[line.back, line.back_pieces] for part in order.model.parts for line in part.lines]
+            order.row.number: [
+                [line.paid - line.left, line.pieces - line.left_pieces]
+                for part in order.model.parts
+                for line in part.lines
+            ]
             for order in self.orders
         }
         return {path: fen for path, fen in books.items() if fen}, shelves, states, asked, lines, coupons

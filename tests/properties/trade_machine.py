@@ -23,9 +23,8 @@ from shop.stock.actions import OutOfStock
 from shop.work import actions as work
 from tests import world
 from tests.properties import model
-from tests.properties.coupon_model import COUPONS
 from tests.properties.rail import REFUND_MOODS, TRANSFER_MOODS
-from tests.properties.stage import BUYERS, DAY, GOODS, Stage
+from tests.properties.stage import BUYERS, COUPONS, DAY, GOODS, Stage
 
 ORDERS_MAX = 5
 SPOKEN_TO = "苏 Su"
@@ -85,14 +84,14 @@ class TradeMachine(Stage):
             return None
         credited = {
             # Nobody led her; once she has heard 阿禾's word she is hers.
-            "苏 Su": ("ahe", "lin", False) if (SPOKEN_TO, "WORD") in self.shop.wallet.pieces else ("", "", False),
+            "苏 Su": ("ahe", "lin", False) if (SPOKEN_TO, "WORD") in self.shop.pieces else ("", "", False),
             "周 Zhou": ("ahe", "lin", False),
             "陌 Mo": ("lin", "", False),
             "阿禾 Ahe": ("ahe", "lin", True),
             # Her own recruit's link wins while it is fresh; then nobody earns the second level but her, so nobody does.
             "林 Lin": ("ahe", "", False) if self.clock < 29 * DAY else ("lin", "", True),
         }[who]
-        expected = self.shop.place(wishes, piece, *credited, self.clock)
+        expected = self.shop.place(wishes, piece, credited, self.clock)
         items = [(self.town.skus[sku], pieces) for sku, pieces in wishes]
         try:
             made = self.place(who, items, (piece.number,) if coupon else ())
@@ -107,7 +106,7 @@ class TradeMachine(Stage):
 
     def take_piece(self, who: str, code: str) -> Thing | None:
         """She takes a piece, or hears the word that gives one; what she holds already is hers to try."""
-        may = self.shop.wallet.claim(who, code, self.clock)
+        may = self.shop.claim(who, code, self.clock)
         self.dirty = True
         try:
             if code == "WORD":
@@ -119,8 +118,8 @@ class TradeMachine(Stage):
             made, given = None, False
         assert given == may
         if given:
-            self.shop.wallet.pieces[who, code].number = made.number
-        return self.shop.wallet.pieces.get((who, code))
+            self.shop.pieces[who, code].number = made.number
+        return self.shop.pieces.get((who, code))
 
     def place(self, who: str, items: Any, coupons: tuple[str, ...]) -> Order:
         return world.place_order(
@@ -180,12 +179,12 @@ class TradeMachine(Stage):
         else:
             assert order.model.state == "paid" and live and all(part.state == "to_ship" for part in live)
             lines = [line for part in live for line in (*part.lines, part.freight)]
-            back = [(line, line.pieces - line.back_pieces, line.paid - line.back) for line in lines]
+            back = [(line, line.left_pieces, line.left) for line in lines]
             self.shop.refund(order.model, back, True)
         self.dirty = True
 
     def cancellable(self) -> list[Thing]:
-        fresh = {"waiting", "to_ship", "closed"}
+        fresh = {"to_ship", "closed"}
         return [
             order
             for order in self.orders
@@ -198,9 +197,8 @@ class TradeMachine(Stage):
         """A case about some of a line's pieces; what was not shipped goes back at once."""
         order, part, line, number = self.pick(self.askable(), which)
         unsent = part.state == "to_ship"
-        pieces = min(max(pieces, 1 if unsent else 0), line.pieces - line.back_pieces)
-        left, left_pieces = line.paid - line.back, line.pieces - line.back_pieces
-        if left_pieces == 0 or (pieces == 0 and unsent) or (pieces and left * pieces < left_pieces):
+        pieces = min(max(pieces, 1 if unsent else 0), line.left_pieces)
+        if line.left_pieces == 0 or (pieces == 0 and unsent) or (pieces and line.left * pieces < line.left_pieces):
             return
         self.clock += 1  # no two cases are opened at once, so silence decides them in their order
         self.shop.ask(part, line, pieces, fault, self.clock)
@@ -214,14 +212,14 @@ class TradeMachine(Stage):
             now=self.now,
         )
         if unsent:
-            self.shop.agree(order.model, part, line, True)
+            self.shop.agree(order.model, line, True)
         self.dirty = True
 
     def askable(self) -> list[Any]:
         return [
             (order, part, line, number)
             for order, part, line, number in self.lines()
-            if order.model.state == "paid" and not line.case and not line.closed and line.back < line.paid
+            if order.model.state == "paid" and not line.case and line.left
             if part.state in ("to_ship", "shipped") or (part.state == "received" and self.clock < part.at + 7 * DAY)
         ]
 
@@ -242,7 +240,8 @@ class TradeMachine(Stage):
         part.state, part.at, self.dirty = "received", self.clock, True
 
     def parts_in(self, state: str) -> list[Any]:
-        pairs = (pair for order in self.orders for pair in zip(order.model.parts, order.parts, strict=True))
+        paid = (order for order in self.orders if order.model.state == "paid")
+        pairs = (pair for order in paid for pair in zip(order.model.parts, order.parts, strict=True))
         return [(part, row) for part, row in pairs if part.state == state]
 
     # --- suppliers and staff --------------------------------------------------------------------
@@ -261,14 +260,14 @@ class TradeMachine(Stage):
     @rule(which=st.integers(0, 9), word=st.sampled_from(["agree", "agree", "reject", "withdraw"]))
     @precondition(lambda self: self.opened())
     def answer(self, which: int, word: str) -> None:
-        order, part, line, number = self.pick(self.opened(), which)
+        order, _part, line, number = self.pick(self.opened(), which)
         case = AfterSale.objects.get(order=order.row, order_line__line=number, state="opened")
         if word == "agree":
             aftersale.agree(aftersale=case, actor="supplier:x", now=self.now)
-            self.shop.agree(order.model, part, line, False)
+            self.shop.agree(order.model, line, False)
         elif word == "reject":
             aftersale.reject(aftersale=case, actor="supplier:x", text="没坏", now=self.now)
-            line.case, line.until = "rejected", self.clock + model.SILENCE["rejected"]
+            line.case, line.asked, line.until = "rejected", [], self.clock + model.SILENCE["rejected"]
         else:
             aftersale.withdraw(aftersale=case, actor="user:U", now=self.now)
             line.case = ""
@@ -282,8 +281,8 @@ class TradeMachine(Stage):
     def give_back(self, which: int, permille: int, freight: int) -> None:
         """Staff give back part of a line's money, and perhaps the freight, whatever the order's age."""
         order, part, line, number = self.pick(self.refundable(), which)
-        fen = max(1, (line.paid - line.back) * permille // 1_000)
-        freight_fen = (part.freight.paid - part.freight.back) * freight
+        fen = max(1, line.left * permille // 1_000)
+        freight_fen = part.freight.left * freight
         reversal.refund(
             order_number=order.row.number,
             lines={number: (0, fen)},
@@ -300,7 +299,7 @@ class TradeMachine(Stage):
         return [
             (order, part, line, number)
             for order, part, line, number in self.lines()
-            if order.model.state in ("paid", "completed") and line.back < line.paid and len(order.model.refunds) < 8
+            if order.model.state in ("paid", "completed") and line.left and len(order.model.refunds) < 8
         ]
 
     @rule(which=st.integers(0, 9))
