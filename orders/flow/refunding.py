@@ -1,9 +1,10 @@
 """One refund and its consequences, for an order that is locked already."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from distributors.commissions import actions as commissions
@@ -15,7 +16,7 @@ from orders.flow.forgotten import refuse_when_forgotten
 from orders.flow.rules import is_money_back, share_freight, total_fen
 from orders.lifecycle import actions as lifecycle
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
-from orders.lifecycle.states import OrderState
+from orders.lifecycle.states import OrderState, SupplierOrderState
 from orders.payments.models import Refund
 from orders.payments.queries import applied_payment
 from orders.payments.refunds import LineRefund, create_refund
@@ -59,6 +60,7 @@ def refund_locked(
     freight_of = _freight_of(order, touched, freight_fen)
     amount_fen = lifecycle.add_refund(order=order, lines=lines, freight_fen=freight_of)
     parts = {line.supplier_order_id for line in touched} | set(freight_of)
+    _refuse_stranded(parts)
     row = create_refund(
         payment=payment,
         amount_fen=amount_fen,
@@ -108,6 +110,26 @@ def _freight_of(order: Order, touched: list[OrderLine], freight_fen: int) -> dic
         return {part: fen for part, fen in share_freight(freight_fen, left).items() if fen}
     except ValueError:
         raise lifecycle.RefundTooLarge(_("More freight would go back than was paid."), field="freight_fen") from None
+
+
+def _refuse_stranded(parts: Iterable[int]) -> None:
+    """Raise ``Invalid`` when no piece of an unsent part would be left to send, and money all the same.
+
+    Nobody could end such a part: its supplier has nothing to send, its customer nothing to receive.
+    """
+    mine = OrderLine.objects.filter(supplier_order=OuterRef("pk"))
+    has_money, has_pieces = (
+        mine.filter(refunded_fen__lt=F("paid_fen")),
+        mine.filter(refunded_quantity__lt=F("quantity")),
+    )
+    unsent = SupplierOrder.objects.filter(pk__in=list(parts), state=SupplierOrderState.TO_SHIP)
+    if unsent.filter(Exists(has_money), ~Exists(has_pieces)).exists():
+        raise Invalid(
+            _(
+                "Nothing has been sent, and every piece would go back: then all the money of these goods goes back, too."
+            ),
+            field="lines",
+        )
 
 
 def _subsidy_returned(touched: list[OrderLine], lines: Mapping[int, tuple[int, int]]) -> int:

@@ -4,7 +4,7 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError, connection, models, transaction
 
@@ -55,3 +55,13 @@ def require_transaction() -> None:
     """Raise ``TransactionManagementError`` unless the caller opened a transaction."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("this must run inside transaction.atomic()")
+
+
+def require_no_transaction() -> None:
+    """Raise ``TransactionManagementError`` inside a transaction: whoever waits for somebody else's answer holds no lock.
+
+    As with ``atomic(durable=True)``, the transaction that a test puts around everything does not count.
+    """
+    blocks: list[Any] = connection.atomic_blocks
+    if blocks and not blocks[-1]._from_testcase:  # noqa: SLF001 - as Django asks it itself
+        raise transaction.TransactionManagementError("nobody outside is waited for inside a transaction")

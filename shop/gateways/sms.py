@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 
+from shop.base.locks import require_no_transaction
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
 from shop.privacy.keys import ring
 
@@ -28,6 +29,7 @@ class SandboxSms:
     """Sends nothing: keeps the code where the sandbox's pages and tests can read it."""
 
     def send_code(self, *, phone: str, code: str) -> None:
+        require_no_transaction()
         cache.set(_sandbox_key(phone), code, _SANDBOX_SECONDS)
         logger.info("sandbox_sms_kept", phone=f"{phone[:3]}****{phone[-4:]}")
 
@@ -46,6 +48,7 @@ class HttpSms:
     """Posts the code as JSON to the operator's SMS relay, with a bearer key."""
 
     def send_code(self, *, phone: str, code: str) -> None:
+        require_no_transaction()
         try:
             answer = requests.post(
                 settings.LINJIA_SMS_URL,

@@ -15,6 +15,7 @@ from typing import Any
 import requests
 from django.core.cache import cache
 
+from shop.base.locks import require_no_transaction
 from shop.gateways.contract import GatewayRefused, GatewayUnknown
 from shop.gateways.credentials import Credentials
 
@@ -265,6 +266,7 @@ class WechatOpen:
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None
     ) -> bytes:
         """Call and return the answer's bytes: JSON without an error, or a picture."""
+        require_no_transaction()
         body = json.dumps(data, ensure_ascii=False).encode() if data is not None else None
         try:
             answer = self._session.request(

@@ -17,6 +17,7 @@ import requests
 from wechatpayv3 import WeChatPay as Library
 from wechatpayv3 import WeChatPayType
 
+from shop.base.locks import require_no_transaction
 from shop.gateways import wechat_words
 from shop.gateways.contract import (
     BookEntry,
@@ -281,6 +282,7 @@ class WechatPay:
             raise ValueError("the answer speaks of another merchant")
 
     def _call(self, deed: Callable[..., tuple[int, Any]], **arguments: Any) -> tuple[int, Any]:
+        require_no_transaction()
         try:
             return deed(**arguments)
         except requests.RequestException as error:

@@ -51,6 +51,25 @@ def test_one_of_two_pieces_takes_half_of_everybodys_part(order: Order) -> None:
     assert (order.state, order.refunded_fen) == ("paid", 9_800)
 
 
+def test_what_was_not_sent_goes_back_with_all_its_money(order: Order) -> None:
+    """Else a part would be left of which nobody has anything to send, and which nobody could end."""
+    with pytest.raises(Invalid) as refusal:
+        give_back(order, {1: (2, 19_000)})
+    assert (refusal.value.field, Refund.objects.count()) == ("lines", 0)
+    trade.arrives(give_back(order, {1: (1, 9_000)}))
+    with pytest.raises(Invalid):
+        give_back(order, {1: (1, 9_800)})
+    trade.arrives(give_back(order, {1: (1, 10_600)}))
+    order.refresh_from_db()
+    assert (order.state, [part.state for part in trade.parts(order)]) == ("completed", ["closed"])
+
+
+def test_what_was_sent_goes_back_for_any_part_of_its_money(order: Order) -> None:
+    trade.ship(order)
+    assert give_back(order, {1: (2, 19_000)}).amount_fen == 19_000
+    trade.receive(order)
+
+
 def test_a_refund_that_arrived_arrives_once(order: Order) -> None:
     refund = give_back(order, {1: (1, 9_800)})
     trade.arrives(refund)

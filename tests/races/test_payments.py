@@ -90,12 +90,16 @@ def test_a_notice_meets_its_copies(arena: Arena, sandbox: SandboxControl) -> Non
 
 
 def test_a_notice_meets_the_expiry(arena: Arena) -> None:
-    against(arena, ROUNDS, "expiry", "expire").holds()
+    report = against(arena, ROUNDS, "expiry", "expire")
+    report.holds()
+    report.met("applied", "expired")
     assert verify_all(now=world.now()) == []
 
 
 def test_a_notice_meets_a_cancellation(arena: Arena) -> None:
-    against(arena, ROUNDS, "cancellation", "cancel").holds()
+    report = against(arena, ROUNDS, "cancellation", "cancel")
+    report.holds()
+    report.met("refunded", "cancelled")
     assert verify_all(now=world.now()) == []
 
 

@@ -150,7 +150,9 @@ def test_what_goes_back_is_neither_settled_nor_withdrawn_besides(arena: Arena) -
 
 
 def test_a_parcel_is_received_or_given_back(arena: Arena) -> None:
-    receipt(arena, ROUNDS).holds()
+    report = receipt(arena, ROUNDS)
+    report.holds()
+    report.met("received")
     assert verify_all(now=world.now()) == []
 
 

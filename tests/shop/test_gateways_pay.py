@@ -1,6 +1,7 @@
 """The rail: each call as it should go, and numbers that are used twice."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from django.db import transaction
+from django.db.transaction import TransactionManagementError
 from wechatpayv3 import WeChatPay as Library
 
 from shop.gateways.contract import (
@@ -20,7 +23,9 @@ from shop.gateways.contract import (
     PaymentState,
     RefundState,
 )
+from shop.gateways.registry import wechat_open
 from shop.gateways.sandbox.client import SandboxControl, SandboxError
+from shop.gateways.sms import sms_sender
 from shop.gateways.wechat_pay import TIMEOUT, WechatPay, set_base_address
 from tests.shop.gateway_steps import collection, paid, refund
 
@@ -42,6 +47,33 @@ def test_library_without_the_attribute_stops_the_start() -> None:
     with pytest.raises(AttributeError):
         set_base_address(Changed(), "https://api.mch.weixin.qq.com")
     assert not hasattr(Library, "_gate_way")
+
+
+# Waiting
+
+
+@pytest.mark.django_db
+def test_nobody_is_waited_for_inside_a_transaction(sandbox: SandboxControl, gateway: WechatPay) -> None:
+    """Whoever opened one would hold its locks for as long as the other side likes."""
+    openly = wechat_open()
+    calls: list[Callable[[], object]] = [
+        lambda: gateway.collect(collection(sandbox)),
+        lambda: gateway.query_payment("PAY000001"),
+        lambda: gateway.close_payment("PAY000001"),
+        lambda: gateway.query_refund("REF000001"),
+        lambda: refund(gateway, "REF000001", 1),
+        lambda: gateway.query_transfer("BILL00001"),
+        lambda: gateway.cancel_transfer("BILL00001"),
+        lambda: list(gateway.book(datetime(2026, 1, 1, tzinfo=UTC))),
+        lambda: openly.code_to_session(sandbox.login_code("su", "nonce")),
+        lambda: sms_sender().send_code(phone="13800000001", code="123456"),
+    ]
+    before = len(sandbox.calls())
+    for call in calls:
+        with pytest.raises(TransactionManagementError, match="nobody outside is waited for"), transaction.atomic():
+            call()
+    assert len(sandbox.calls()) == before
+    assert gateway.query_payment("PAY000001").state == "not_found"
 
 
 # Collecting
