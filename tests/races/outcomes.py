@@ -73,6 +73,7 @@ class Report:
         assert self.rounds < 100 or {word for word in words if not self.tally[word]} == set()
 
     def turns_red(self) -> None:
-        """Fail unless the planted mistake was seen."""
+        """Fail unless the planted mistake was seen while somebody succeeded: a plant that breaks everything shows nothing."""
         print(f"planted, {self}", *self.violations[:2], sep="\n    ")  # noqa: T201
         assert self.violations, f"{self.name}: the planted mistake was not seen in {self.rounds} rounds"
+        assert len(self.barren) < self.rounds, f"{self.name}: what was planted lets nobody succeed"

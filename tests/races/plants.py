@@ -92,12 +92,14 @@ def look_then_act(habits: "Habits") -> None:
     """An idempotency key is looked up first and written after the act."""
 
     def place_once(
-        *, checkout: place.Checkout, once: idempotency.Once, answer: Callable[[place.Placed], Any]
+        *, checkout: place.Checkout, once: idempotency.Once, answer: Callable[[place.Placed], Any], reading: Any = None
     ) -> tuple[int, Any, bool]:
         seen = idempotency.answered(once)
         if seen is not None:
             return (*seen, True)
-        body = {"number": place._place_order(checkout=checkout).number}
+        placed = place._prepare(checkout, checkout.note, place.facts_of(checkout.wish))
+        body = answer(placed)
+        place._write(placed, None, None)
         facts = {"request_hash": once.asked, "status": place.CREATED, "body": body}
         IdempotencyKey.objects.get_or_create(caller=once.caller, key=once.key, defaults=facts)
         return place.CREATED, body, False
