@@ -20,8 +20,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.gateways_fixtures"]
 pytest.register_assert_rewrite("tests.properties.stage", "tests.properties.trade_machine")
-# Chosen once, before the workers start, so that all of them share it and the report can say it.
-os.environ.setdefault("LINJIA_PROOF_SEED", str(random.SystemRandom().randrange(10**9)))
+# Chosen once, before the workers start, so that all of them share them and the report can say them.
+SEEDS = ("LINJIA_PROOF_SEED", "LINJIA_FAULT_SEED", "LINJIA_RACE_SEED")
+for seed in SEEDS:
+    os.environ[seed] = os.environ.get(seed) or str(random.SystemRandom().randrange(1, 10**9))
 
 
 def pytest_collection_finish() -> None:
@@ -31,8 +33,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_report_header() -> str:
-    """Say with which seed the trade machine runs; setting it replays the run."""
-    return f"trade machine: LINJIA_PROOF_SEED={os.environ['LINJIA_PROOF_SEED']}"
+    """Say with which seeds the trade machine, the faults and the races run; setting them replays the run."""
+    return "seeds: " + " ".join(f"{seed}={os.environ[seed]}" for seed in SEEDS)
 
 
 class InstallationsApart(LoadScopeScheduling):

@@ -4,7 +4,7 @@ A database restored to an earlier moment has forgotten refunds that customers ha
 refund would have a new number, and the gateway would pay a part of an order twice. Decision 13 says more.
 """
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from distributors.payouts import holds
@@ -12,8 +12,10 @@ from distributors.payouts.models import PayoutHold
 from orders.lifecycle.models import Order
 from orders.payments.models import BookDifference, Payment, Reconciliation, Refund
 from orders.payments.queries import last_reconciliation, open_differences
-from orders.payments.states import DifferenceCause
+from orders.payments.states import DifferenceCause, RefundState
 from shop.base.errors import Conflict
+from shop.gateways.contract import GatewayRefused
+from shop.gateways.registry import gateway_named
 
 
 class RefundsOnHold(Conflict):
@@ -48,6 +50,32 @@ def refuse_when_forgotten(order: Order, payment: Payment) -> None:
                 " nothing is paid twice. Please try again later."
             )
         )
+
+
+def is_given_back_elsewhere(refund: Refund) -> bool:
+    """Ask whether the gateway gave money of this payment back that we know nothing of.
+
+    That is how a restore shows which nobody noticed, and a refund by hand in the merchant platform. It can be told
+    before the first refund of a payment only: the gateway says that there was one, not how much. Call it outside any
+    transaction; raises ``GatewayUnknown`` when nobody can tell.
+    """
+    payment = refund.payment
+    under_this_number = Q(payment=payment) | Q(payment__gateway=payment.gateway, payment__gateway_number=payment.number)
+    sent = Refund.objects.filter(under_this_number).exclude(state=RefundState.REQUESTED)
+    if refund.state != RefundState.REQUESTED or payment.gateway_number or sent.exists():
+        return False
+    rail = gateway_named(payment.gateway)
+    try:
+        # Sent under its own number in a life we forgot it is the same refund, and sent again it stays so.
+        is_unknown = (
+            rail.query_payment(payment.number).state == "refunded"
+            and rail.query_refund(refund.number).state == "not_found"
+        )
+    except GatewayRefused:
+        # So will the refund itself be, and its reason is kept.
+        return False
+    # What another worker sent meanwhile is written down before the gateway hears of it.
+    return is_unknown and not sent.exists()
 
 
 def forgotten_refunds(run: Reconciliation) -> QuerySet[BookDifference]:

@@ -21,7 +21,7 @@ from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import OrderState, SupplierOrderState
 from orders.payments import actions as payments
 from orders.payments.models import Refund
-from orders.payments.refunds import record_refund_state
+from orders.payments.refunds import fail_refund, record_refund_state
 from orders.payments.rules import MISMATCH, Claim, Expected, mismatch
 from orders.payments.states import RefundState
 from orders.shipments.models import Shipment
@@ -189,6 +189,13 @@ def confirm_refund(
     if outcome.startswith(MISMATCH):
         raise payments.mismatch_error(outcome)
     return outcome
+
+
+def withhold_refund(*, number: str, reason: str, now: datetime) -> None:
+    """Do not send a refund before a person has looked: it fails with this reason, and staff are told."""
+    with transaction.atomic():
+        fail_refund(number=number, reason=reason, now=now)
+        _call_staff(Refund.objects.get(number=number), now=now)
 
 
 def _said(notice: Notice) -> GatewayRefund:

@@ -6,9 +6,10 @@ Safe to run twice. ``now`` is the database's clock. What raises is tried again, 
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from orders.flow import aftersale, delivery, payment, reversal, shipping
-from orders.flow.forgotten import RefundsOnHold
+from orders.flow.forgotten import RefundsOnHold, is_given_back_elsewhere
 from orders.lifecycle.models import Order
 from orders.lifecycle.queries import is_picture_of_an_order
 from orders.payments.models import Payment, Refund
@@ -26,6 +27,12 @@ from shop.work import actions as work
 PATIENCE = timedelta(minutes=5)
 # How soon a case that cannot be decided now is looked at again.
 HOLD_PAUSE = timedelta(minutes=10)
+# How soon a refund is tried again when the gateway did not say whether it is the first of its payment.
+ASK_PAUSE = timedelta(seconds=10)
+SECOND_TIME = _(
+    "The channel gave back money of this payment that our books do not know. Compare the books, adopt that refund, and"
+    " send this one again only if it is still owed."
+)
 
 
 def expire_unpaid(*, subject: str, now: datetime) -> None:
@@ -70,8 +77,19 @@ def discard_product_picture(*, subject: str, now: datetime) -> None:
 def send_refund(*, subject: str, now: datetime) -> None:
     """Ask the gateway to give money back; take its answer in when it is final at once.
 
-    When nobody can tell what became of it, the query that is due then finds out.
+    When nobody can tell what became of it, the query that is due then finds out. What may be a second time, because
+    the gateway gave back what we do not know of, waits for a person.
     """
+    refund = Refund.objects.filter(number=subject).select_related("payment").first()
+    if refund is None:
+        return
+    try:
+        if is_given_back_elsewhere(refund):
+            reversal.withhold_refund(number=subject, reason=str(SECOND_TIME), now=now)
+            return
+    except GatewayUnknown:
+        work.remember(what="refund.send", subject=subject, due_at=now + ASK_PAUSE)
+        return
     try:
         answer = send_to_gateway(number=subject, now=now)
     except GatewayUnknown:

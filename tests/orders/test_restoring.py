@@ -1,5 +1,7 @@
 """Refunds that only the gateway remembers are written down under their numbers, and no money moves."""
 
+from collections.abc import Callable
+
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -12,14 +14,17 @@ from orders.flow.restoring import adopt_refund
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.models import Payment, Refund
+from orders.payments.refunds import send_again
 from shop.base.errors import Conflict, NotFound
 from shop.gateways.contract import Gateway
 from shop.gateways.sandbox.client import SandboxControl
+from shop.notifications.models import Notification
 from shop.work.models import Due
 from shop.work.sweep import run_due
 from tests import world
 from tests.orders import gateway_books, trade
 from tests.orders.gateway_books import PAID, found
+from tests.shop import offices
 
 pytestmark = pytest.mark.django_db
 
@@ -147,3 +152,67 @@ def test_what_only_the_gateway_gave_back_is_looked_at_first(order: Order, paymen
     refund = reversal.cancel_order(order=order, actor="system", reason="", now=world.now())
     assert refund is not None
     assert refund.amount_fen == PAID - 500
+
+
+def test_a_restore_nobody_noticed_shows_before_the_first_refund(
+    order: Order, payment: Payment, gateway: Gateway, sandbox: SandboxControl
+) -> None:
+    """¥40.00 went back in a life we forgot; no comparison has run. Decided again it is not sent, and staff are told."""
+    staff = offices.staff()
+    lost = given_back(gateway, payment, 4_000)
+    again = half_back(order)
+    tasks.send_refund(subject=again.number, now=world.now())
+    again.refresh_from_db()
+    assert (again.state, again.fail_reason) == ("failed", str(tasks.SECOND_TIME))
+    assert [row["out_refund_no"] for row in sandbox.state()["refunds"]] == [lost]
+    assert Notification.objects.get(user=staff, kind="refund_failed").facts["refund"] == again.number
+
+    # Known, the first one is no riddle any more; a person says that this one is owed besides.
+    adopt(lost)
+    send_again(number=again.number, actor=world.STAFF, now=world.now())
+    tasks.send_refund(subject=again.number, now=world.now())
+    assert sorted(row["out_refund_no"] for row in sandbox.state()["refunds"]) == sorted([lost, again.number])
+
+
+def test_a_refund_that_was_sent_under_its_own_number_goes_on(
+    order: Order, payment: Payment, gateway: Gateway, sandbox: SandboxControl
+) -> None:
+    """The backup knows that it was decided, not that it was sent."""
+    refund = half_back(order)
+    given_back(gateway, payment, 4_000, refund.number)
+    tasks.send_refund(subject=refund.number, now=world.now())
+    refund.refresh_from_db()
+    assert refund.state == "succeeded"
+    assert [row["amount_fen"] for row in sandbox.state()["refunds"]] == [4_000]
+
+
+def test_what_was_paid_twice_and_went_back_once_is_known(
+    order: Order, payment: Payment, sandbox: SandboxControl, deliver_notices: Callable[..., list[int]]
+) -> None:
+    """The second time has a row of its own, and the gateway one number for both."""
+    sandbox.pay_again(payment.number)
+    deliver_notices("payment")
+    second = Refund.objects.get()
+    tasks.send_refund(subject=second.number, now=world.now())
+    first = half_back(order)
+    tasks.send_refund(subject=first.number, now=world.now())
+    first.refresh_from_db()
+    assert (second.cause, first.fail_reason) == ("second_payment", "")
+    assert sorted(row["out_refund_no"] for row in sandbox.state()["refunds"]) == sorted([first.number, second.number])
+
+
+def test_a_silent_gateway_is_asked_again_whether_it_is_the_first(order: Order, sandbox: SandboxControl) -> None:
+    refund = half_back(order)
+    sandbox.fail("query_payment", "drop_before", times=1)
+    Due.objects.filter(what="refund.send").update(due_at=world.now())
+    run_due(rounds_max=3)
+    due = Due.objects.get(what="refund.send", subject=refund.number, state="open")
+    assert (due.last_error, Refund.objects.get().state) == ("", "requested")
+    Due.objects.filter(pk=due.pk).update(due_at=world.now())
+    run_due(rounds_max=3)
+    assert [row["out_refund_no"] for row in sandbox.state()["refunds"]] == [refund.number]
+
+
+def half_back(order: Order) -> Refund:
+    facts = {"cause": "staff", "restock": False, "actor": world.STAFF, "now": world.now()}
+    return reversal.refund(order_number=order.number, lines={1: (0, 4_000)}, freight_fen=0, **facts)

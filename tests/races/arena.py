@@ -14,7 +14,7 @@ from tests.races.worker import Gate, Job, serve
 PROCESSES = 2
 PATIENCE_SECONDS = 60.0
 ROUNDS = int(os.environ.get("LINJIA_RACE_ROUNDS", "100"))
-SEED = int(os.environ.get("LINJIA_RACE_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+SEED = int(os.environ["LINJIA_RACE_SEED"])
 Attempt = tuple[str, dict[str, Any]]
 
 

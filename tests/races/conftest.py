@@ -9,11 +9,7 @@ from django.db import connection
 
 from shop.gateways.sandbox.client import SandboxControl
 from tests.gateways_fixtures import SandboxProcess
-from tests.races.arena import SEED, Arena
-
-
-def pytest_report_header() -> str:
-    return f"races: seed {SEED} (LINJIA_RACE_SEED replays)"
+from tests.races.arena import Arena
 
 
 @pytest.fixture(scope="session")
