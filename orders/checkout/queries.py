@@ -17,7 +17,7 @@ from orders.checkout.items import Item
 from orders.checkout.rules import Goods
 from orders.lifecycle.rules import Recipient
 from shop.accounts.models import Address, User
-from shop.accounts.queries import PERSON_COLUMNS, PERSON_SIGNED_IN, no_address, person_from
+from shop.accounts.queries import no_address, person_told
 from shop.base.errors import NotFound
 from shop.base.numbers import token_hash
 from shop.coupons.queries import pieces_from
@@ -25,14 +25,9 @@ from shop.coupons.rules import Piece
 from shop.freight.queries import PriceLists, price_lists_from
 from shop.work.idempotency import Once
 
-_FACTS = (
-    "checkout_facts({user}, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, {caller}, %s),"
-    " checkout_coupons({user}, %s)::text"
-)
-_READ = f"SELECT {_FACTS.format(user='%s', caller='%s')}"
-_READ_SIGNED_IN = (
-    f"SELECT {_FACTS.format(user='person.id', caller='%s || person.number')}, {PERSON_COLUMNS} FROM {PERSON_SIGNED_IN}"  # noqa: S608 - our own columns
-)
+_ASKED = "(%s, %s, %s::text[], %s::text[], %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
+_READ = f"SELECT checkout_facts{_ASKED}, checkout_coupons(%s, %s)::text"
+_READ_SIGNED_IN = f"SELECT checkout_facts_signed_in{_ASKED}"
 # Read by a function of the database, so as they are stored: sealed.
 _SEALED: list[Any] = [Address._meta.get_field(name) for name in ("name", "phone", "detail")]
 
@@ -114,14 +109,13 @@ def read_signed_in(wish: Wish, *, token: str, caller: str, key: str) -> tuple[Us
     ``wish.user`` is not known yet; ``caller`` stands before her number where her keys are kept.
     """
     asked = credit_question(user=None, visitor_key=wish.visitor_key, now=wish.now)
-    arguments = [*_arguments(wish, asked), caller, key, asked.now, token_hash(token), asked.now]
     with connection.cursor() as cursor:
-        cursor.execute(_READ_SIGNED_IN, arguments)
-        row = cursor.fetchone()
-    if row is None:
+        cursor.execute(_READ_SIGNED_IN, [token_hash(token), *_arguments(wish, asked), caller, key])
+        (told,) = cursor.fetchone()
+    if told is None:
         return None
-    answer, coupons, *person = row
-    user = person_from(person)
+    answer, coupons, person = orjson.loads(told)
+    user = person_told(person)
     return user, _reading(replace(asked, user_id=user.pk), answer, coupons)
 
 
@@ -155,11 +149,11 @@ def _ask(wish: Wish, once: Once | None) -> Reading:
     with connection.cursor() as cursor:
         cursor.execute(_READ, [asked.user_id, *_arguments(wish, asked), caller, key, asked.user_id, asked.now])
         answer, coupons = cursor.fetchone()
-    return _reading(asked, answer, coupons)
+    return _reading(asked, orjson.loads(answer), orjson.loads(coupons) if coupons else None)
 
 
-def _reading(asked: CreditQuestion, answer: str, coupons: str | None) -> Reading:
-    return Reading(asked, orjson.loads(answer) | {"coupons": orjson.loads(coupons) if coupons else (None, None, False)})
+def _reading(asked: CreditQuestion, answer: dict[str, Any], coupons: Sequence[Any] | None) -> Reading:
+    return Reading(asked, answer | {"coupons": coupons or (None, None, False)})
 
 
 def _arguments(wish: Wish, asked: CreditQuestion) -> list[Any]:

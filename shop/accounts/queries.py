@@ -1,12 +1,12 @@
 """Whose token, whose addresses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from shop.accounts.models import Address, User, WechatIdentity
@@ -16,15 +16,13 @@ from shop.base.numbers import token_hash
 # Written out: every request of the API asks it, and building it from parts cost ten times the asking.
 _USER = list(User._meta.concrete_fields)
 _USER_NAMES = [field.attname for field in _USER]
-# Columns that have another form at rest than in Python.
+# Columns that have another form at rest than in Python, and those that have another one in JSON.
 _READ: list[tuple[int, Any]] = [
     (place, field.from_db_value) for place, field in enumerate(_USER) if hasattr(field, "from_db_value")
 ]
-# What a statement selects, and from where, to know whose token it was; then asks whatever it likes of `person`. The
-# hash of the token and the instant are its first and second argument there.
-PERSON_COLUMNS = ", ".join(f"person.{field.column}" for field in _USER)
-PERSON_SIGNED_IN = "accounts_user_of_token(%s, %s) AS person"
-_USER_OF_TOKEN = f"SELECT {PERSON_COLUMNS} FROM {PERSON_SIGNED_IN}"  # noqa: S608 - our own columns
+_INSTANTS = [place for place, field in enumerate(_USER) if isinstance(field, DateTimeField)]
+_COLUMNS: list[str] = [str(field.column) for field in _USER]
+_USER_OF_TOKEN = f"SELECT {', '.join(_COLUMNS)} FROM accounts_user_of_token(%s, %s)"  # noqa: S608 - our own columns
 
 
 def user_of_token(token: str, now: datetime) -> User | None:
@@ -32,12 +30,19 @@ def user_of_token(token: str, now: datetime) -> User | None:
     with connection.cursor() as cursor:
         cursor.execute(_USER_OF_TOKEN, [token_hash(token), now])
         row = cursor.fetchone()
-    return None if row is None else person_from(row)
+    return None if row is None else _person(list(row))
 
 
-def person_from(row: Sequence[Any]) -> User:
-    """Return the user from the values of ``PERSON_COLUMNS``."""
-    values = list(row)
+def person_told(row: Mapping[str, Any]) -> User:
+    """Return the user of a row of ``accounts_user`` that a function of the database told as JSON."""
+    values = [row[column] for column in _COLUMNS]
+    for place in _INSTANTS:
+        if values[place] is not None:
+            values[place] = datetime.fromisoformat(values[place])
+    return _person(values)
+
+
+def _person(values: list[Any]) -> User:
     for place, read in _READ:
         values[place] = read(values[place], None, connection)
     return User.from_db(connection.alias, _USER_NAMES, values)

@@ -8,7 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orders.checkout.cart import CartOwner, cart_of, put_in
+from orders.checkout.items import Item
+from orders.checkout.queries import Wish, read_signed_in
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
+from shop.accounts.models import User
+from shop.accounts.queries import user_of_token
 from shop.stock.models import StockItem
 from shop.work.models import IdempotencyKey
 from tests import world
@@ -52,7 +56,7 @@ def test_an_order_takes_two_statements_whatever_its_lines(su: Caller) -> None:
     person, store, products = world.person("苏 Su"), world.ahe(), goods(30)
     took = [statements(su, wish(person, products[:lines], store)) for lines in (2, 3, 30)]
 
-    assert took == [["checkout_facts", "checkout_place"]] * 3
+    assert took == [["checkout_facts_signed_in", "checkout_place"]] * 3
     assert Order.objects.count() == 3
 
 
@@ -102,6 +106,23 @@ def test_reading_ahead_changes_no_answer(su: Caller) -> None:
     assert facts_of(su.post("orders/", raw=raw, key=new_key())) == facts_of(
         su.post("orders/", raw=raw, key=new_key(), content_type=ASKED_FIRST)
     )
+
+
+def test_she_is_the_same_person_read_ahead_or_before(su: Caller) -> None:
+    """To the last field: one way comes through JSON."""
+    person, (tea,), now = world.person("苏 Su"), goods(1), world.now()
+    User.objects.filter(pk=person.pk).update(last_login=now)
+    token = su.headers["Authorization"].split()[1]
+    item = Item(world.sku_of(tea).number, 1, "")
+
+    before = user_of_token(token, now)
+    ahead = read_signed_in(Wish(user=None, items=[item], now=now), token=token, caller="user:", key=new_key())
+
+    assert before is not None and ahead is not None
+    facts = [{field.name: getattr(each, field.attname) for field in User._meta.fields} for each in (before, ahead[0])]
+    assert facts[0] == facts[1]
+    assert (facts[1]["last_login"], facts[1]["phone"]) == (now, person.phone)
+    assert read_signed_in(Wish(user=None, items=[item], now=now), token="nobody's", caller="user:", key="k") is None
 
 
 ASKED_FIRST = "application/json; charset=utf-8; profile=first"
