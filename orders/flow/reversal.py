@@ -192,10 +192,12 @@ def confirm_refund(
 
 
 def withhold_refund(*, number: str, reason: str, now: datetime) -> None:
-    """Do not send a refund before a person has looked: it fails with this reason, and staff are told."""
+    """Do not send a refund before a person has looked: unless it was sent it fails with this reason; staff are told."""
     with transaction.atomic():
-        fail_refund(number=number, reason=reason, now=now)
-        _call_staff(Refund.objects.get(number=number), now=now)
+        for row in lock_rows(Refund.objects.filter(number=number, state=RefundState.REQUESTED)):
+            fail_refund(number=number, reason=reason, now=now)
+            row.refresh_from_db()
+            _call_staff(row, now=now)
 
 
 def _said(notice: Notice) -> GatewayRefund:

@@ -96,9 +96,15 @@ def send_raw(*, queue: str, body: str) -> None:
         link.default_channel.client.lpush(f"linjia:{queue}", body)
 
 
-def remember_due(*, what: str, subjects: list[str]) -> None:
+def remember_due(*, what: str, subjects: list[str], seconds: int = 0) -> None:
     for subject in subjects:
-        remember(what=what, subject=subject, due_at=database_now())
+        remember(what=what, subject=subject, due_at=database_now() + timedelta(seconds=seconds))
+
+
+def tries_of(*, what: str, subjects: list[str]) -> list[list[Any]]:
+    """State and tries of each of these pieces of work, also of those that were written down more than once."""
+    rows = Due.objects.filter(what=what, subject__in=subjects)
+    return [list(row) for row in rows.values_list("state", "attempts")]
 
 
 def make_poison(*, count: int) -> None:

@@ -1,5 +1,7 @@
-"""F2: the workers' parent, a child, both, or the clock are killed. F21: poison among the work."""
+"""F2: the workers' parent, a child, both, or the clock are killed. F15: no clock at all. F21: poison among the work."""
 
+import os
+import signal
 import time
 from random import Random
 
@@ -30,6 +32,31 @@ def test_workers_and_clock_are_killed(stack: Stack, town: Town, chance: Random) 
         assert within(BACK_SECONDS_MAX, lambda: stack.celery(part)) is not None  # noqa: B023
     print(f"settled after {town.recover():.1f} s")
     town.prove_alive()
+
+
+def test_what_fell_due_without_a_clock_is_made_up_for(stack: Stack, town: Town) -> None:
+    """F15: the clock stands still while work falls due; when it goes on, each piece is done, and once."""
+    subjects = [f"O-of-nobody-{number}" for number in range(50)]
+    clock = stack.celery("beat")
+    for pid in clock:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        # The bell rings when it is written down, and not when it falls due.
+        stack.hands("remember_due", what="order.expire", subjects=subjects, seconds=2)
+        order = town.buy(town.customers[0], takes_back=True)
+        time.sleep(times(3, 600))
+    finally:
+        for pid in clock:
+            os.kill(pid, signal.SIGCONT)
+
+    def tries() -> list[list[object]]:
+        return list(stack.hands("tries_of", what="order.expire", subjects=subjects))
+
+    done = within(BACK_SECONDS_MAX, lambda: tries() == [["done", 1]] * len(subjects), 0.3)
+    assert done is not None, tries()
+    town.settle()
+    assert order in {row[0] for row in stack.hands("books")["refunds"]}
+    print(f"made up for after {done:.1f} s")
 
 
 def test_poison_is_parked_and_the_others_go_on(stack: Stack, town: Town) -> None:
