@@ -92,8 +92,8 @@ def test_many_deliveries_have_one_effect_each(sandbox: SandboxControl, chance: R
 
 
 def turns(chance: Random) -> list[tuple[int, ...]]:
-    """The orders in which four events can come: all 24, or some of them."""
-    return chance.sample(list(itertools.permutations(range(4))), times(5, 24))
+    """All 24 orders in which four events can come."""
+    return chance.sample(list(itertools.permutations(range(4))), 24)
 
 
 def test_any_order_before_we_know_ends_the_same(sandbox: SandboxControl, chance: Random, client: Client) -> None:
