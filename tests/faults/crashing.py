@@ -3,7 +3,7 @@
 A step is ``path.when``: the path of the money (``place``, ``refund_send``, …) and the moment on it: just before or just
 after its first, second, … commit (``before_commit1``, ``after_commit1``: committed, but the bell not rung yet), just
 before or just after a gateway is called (``before_call``, ``after_call``: done there, not recorded here). A file of that
-name in the folder ``LINJIA_FAULT_CRASHES`` arms it once: whoever takes the file away dies by SIGKILL.
+name in the folder ``LINJIA_FAULT_CRASHES`` arms it once: whoever moves the file among the ``hits`` dies by SIGKILL.
 """
 
 import functools
@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -157,11 +158,10 @@ def _reach(when: str) -> None:
     step = f"{_where.path}.{when}"
     folder = Path(CRASHES)
     try:
-        (folder / step).unlink()
+        # In one step: nobody may see it gone and not yet hit.
+        (folder / step).rename(folder / "hits" / f"{time.monotonic_ns()} {step}")
     except FileNotFoundError:
         return
-    with (folder / "hits").open("a", encoding="utf-8") as hits:
-        hits.write(f"{step}\n")
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -193,10 +193,10 @@ class Town:
             self.pay(who, order)
             self.deliver(who, order)
 
-    def deliver(self, who: Client, order: str) -> None:
-        """Ship, receive, complete, settle: by hand, over the API, by the workers."""
+    def deliver(self, who: Client, order: str, *, patience: float = LATE_SECONDS) -> None:
+        """Ship, receive, complete, settle: by hand, over the API, by the workers, each within so many seconds."""
         hands = self.stack.hands
-        waited = within(LATE_SECONDS, lambda: hands("state_of", kind="order", number=order) == "paid", 0.3)
+        waited = within(patience, lambda: hands("state_of", kind="order", number=order) == "paid", 0.3)
         assert waited is not None, f"order {order} was paid at the gateway and is not here"
         hands("ship", order=order)
         for part in who.ask("GET", f"orders/{order}/")["supplier_orders"]:
@@ -209,14 +209,14 @@ class Town:
         def is_complete() -> bool:
             return bool(hands("state_of", kind="order", number=order) == "completed")
 
-        assert within(LATE_SECONDS, is_complete, 0.3) is not None, f"order {order} does not complete"
+        assert within(patience, is_complete, 0.3) is not None, f"order {order} does not complete"
 
         def is_settled() -> bool:
             for name in ("distributors.commissions.tasks.settle_due", "orders.settlements.tasks.settle_due"):
                 hands("send_task", name=name)
             return bool(hands("settled", order=order))
 
-        assert within(LATE_SECONDS, is_settled, 1.0) is not None, f"the earnings of {order} are not settled"
+        assert within(patience, is_settled, 1.0) is not None, f"the earnings of {order} are not settled"
 
     # --- people at work in the background ---------------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ class Stack:
         # The servers' account must get through; what is private lies in folders of its own.
         self.home.chmod(0o711)
         self.crashes = self.home / "crashes"
-        self.crashes.mkdir()
+        (self.crashes / "hits").mkdir(parents=True)
         self.log = self.home / "shop.log"
         self.port, self.sandbox_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -314,6 +314,5 @@ class Stack:
 
     def hits(self) -> list[str]:
         """The steps at which processes have fallen, in order."""
-        with contextlib.suppress(FileNotFoundError):
-            return (self.crashes / "hits").read_text(encoding="utf-8").split()
-        return []
+        fallen = (each.name.split() for each in (self.crashes / "hits").iterdir())
+        return [step for _at, step in sorted(fallen, key=lambda one: int(one[0]))]
