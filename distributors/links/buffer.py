@@ -5,8 +5,9 @@ buys carries her own openings in a signed cookie as well (see ``carry``), so no 
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, cast
 
 import redis
 import structlog
@@ -14,7 +15,7 @@ from redis.commands.core import Script
 
 from distributors.links.rules import Opening, opening_from_json
 from shop.base.numbers import new_token
-from shop.work.redis_client import redis_client
+from shop.work.redis_client import Asked, redis_client
 
 logger = structlog.get_logger(__name__)
 
@@ -29,6 +30,8 @@ _SEEN = "linjia:{touches}:seen:"
 _OF_SECONDS = 600
 # The same visitor opening the same link again within this time is one opening; seconds.
 _SEEN_SECONDS = 10
+# So many of a visitor's openings are looked at, the newest.
+_LATEST = (-100, -1)
 # Openings from one network address within a minute; many people share one behind a carrier's gateway.
 PER_MINUTE_MAX = 300
 # After a failure Redis is left alone for a while, so that an outage does not slow every page.
@@ -96,10 +99,26 @@ def push(opening: Opening, *, address: str = "") -> bool:
 
 def pending_of(visitor_hash: str) -> list[Opening]:
     """Return a visitor's openings of the last minutes, stored or not; none when Redis is away."""
+    return _told(partial(_latest, visitor_hash))
+
+
+def ask_pending(visitor_hash: str) -> Callable[[], list[Opening]]:
+    """Ask the same now; the answer is fetched by calling what is returned."""
+    if time.monotonic() < _Rest.until:
+        return list
+    question = ("LRANGE", _OF + visitor_hash, *_LATEST)
+    return partial(_told, Asked(question, partial(_latest, visitor_hash)).answer)
+
+
+def _latest(visitor_hash: str) -> Any:
+    return redis_client().lrange(_OF + visitor_hash, *_LATEST)
+
+
+def _told(answer: Callable[[], Any]) -> list[Opening]:
     if time.monotonic() < _Rest.until:
         return []
     try:
-        texts = cast(list[bytes], redis_client().lrange(_OF + visitor_hash, -100, -1))
+        texts: list[bytes] = answer()
     except redis.RedisError as error:
         _rest(error)
         return []

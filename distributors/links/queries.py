@@ -1,7 +1,7 @@
 """What can be asked about links, visits and whose sale it would be."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -75,14 +75,33 @@ def link_of(store: Store, token: str) -> ShareLink:
 
 def credit_question(*, user: User | None, visitor_key: str, now: datetime) -> CreditQuestion:
     """Return what to ask about a buyer; asks Redis for what this visitor opened in the last second."""
-    visitor_hash = token_hash(visitor_key) if visitor_key else ""
+    asked = _question(user, visitor_key, now)
+    return replace(asked, pending=buffer.pending_of(asked.visitor_hash)) if asked.visitor_hash else asked
+
+
+def credit_question_ahead(*, visitor_key: str, now: datetime) -> tuple[CreditQuestion, Callable[[], Sequence[Opening]]]:
+    """Return the same for a buyer who is not known yet, and what tells her pending openings, asked for already.
+
+    They change nothing that ``links_credit_facts`` answers where :func:`tells_of` says so.
+    """
+    asked = _question(None, visitor_key, now)
+    return asked, buffer.ask_pending(asked.visitor_hash) if asked.visitor_hash else tuple
+
+
+def tells_of(answer: Sequence[Any], pending: Iterable[Opening]) -> bool:
+    """Whether an answer of ``links_credit_facts`` tells of the stores of these openings."""
+    _owner_id, _touches, _bonds, stores = answer
+    return {opening.touch.store_id for opening in pending} <= {row[0] for row in stores or ()}
+
+
+def _question(user: User | None, visitor_key: str, now: datetime) -> CreditQuestion:
     return CreditQuestion(
         # No account has the id 0.
         user_id=user.pk if user is not None else 0,
-        visitor_hash=visitor_hash,
+        visitor_hash=token_hash(visitor_key) if visitor_key else "",
         since=now - timedelta(days=settings.LINJIA_TOUCH_WINDOW_DAYS),
         now=now,
-        pending=buffer.pending_of(visitor_hash) if visitor_hash else (),
+        pending=(),
     )
 
 

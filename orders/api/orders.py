@@ -201,7 +201,7 @@ class OrderDetailOutput(OrderOutput):
     responses={201: OrderDetailOutput},
     auth=_TOKEN,
 )
-@limited("place_order")
+@limited("place_order", later=True)
 @api_view(["GET", "POST"])
 @authentication_classes([PlacingAuthentication])
 @permission_classes([IsAuthenticated])

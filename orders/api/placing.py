@@ -26,6 +26,7 @@ from shop.api.bodies import reader_of
 from shop.api.catalogue import small_image
 from shop.api.idempotency import CALLER, asked_of, key_of, once_of, respond
 from shop.api.parsers import JSON_BYTES_MAX
+from shop.api.throttles import require_rate
 from shop.base.errors import DomainError
 from shop.coupons.queries import CouponPart
 from shop.work.idempotency import Once, answered
@@ -93,6 +94,14 @@ class PlacingAuthentication(TokenAuthentication):
 
 def place(request: Request) -> Response:
     """Place an order once under the request's key."""
+    try:
+        return _once(request)
+    finally:
+        # Whatever else there is to say, to who asks too often this is said.
+        require_rate(request)
+
+
+def _once(request: Request) -> Response:
     ahead = request.auth
     if isinstance(ahead, ReadAhead):
         return _place(request, ahead.checkout, ahead.once, ahead.reading)
@@ -108,9 +117,12 @@ def place(request: Request) -> Response:
 
 
 def _place(request: Request, checkout: Checkout, once: Once, reading: Reading | None) -> Response:
-    done = place_once(
-        checkout=checkout, once=once, answer=lambda placed: placed_facts(request, placed), reading=reading
-    )
+    def answer(placed: Placed) -> dict[str, Any]:
+        # Made before anything is written.
+        require_rate(request)
+        return placed_facts(request, placed)
+
+    done = place_once(checkout=checkout, once=once, answer=answer, reading=reading)
     response = respond(*done)
     # Told to the middleware of share links, which would ask Redis.
     response.is_visitor_known = reading is not None and reading.is_visitor_owned  # type: ignore[attr-defined]

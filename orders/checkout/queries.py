@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from distributors.commissions.queries import rules_from
 from distributors.commissions.rules import RuleFact
 from distributors.links.attribution import CreditFacts
-from distributors.links.queries import TOUCHES_MAX, CreditQuestion, credit_facts_from, credit_question
+from distributors.links.queries import (
+    TOUCHES_MAX,
+    CreditQuestion,
+    credit_facts_from,
+    credit_question,
+    credit_question_ahead,
+    tells_of,
+)
 from orders.checkout.items import Item
 from orders.checkout.rules import Goods
 from orders.lifecycle.rules import Recipient
@@ -104,19 +111,31 @@ def facts_once(wish: Wish, once: Once, reading: Reading | None = None) -> Facts 
 
 
 def read_signed_in(wish: Wish, *, token: str, caller: str, key: str) -> tuple[User, Reading] | None:
-    """Return whose access token it is, and the reading of her wish; None when it is nobody's. One statement.
+    """Return whose access token it is, and the reading of her wish; None when it is nobody's.
 
-    ``wish.user`` is not known yet; ``caller`` stands before her number where her keys are kept.
+    One statement, while Redis looks for what the visitor has just opened; a second one when that was of a store nobody
+    knew to ask about. ``wish.user`` is not known yet; ``caller`` stands before her number where her keys are kept.
     """
-    asked = credit_question(user=None, visitor_key=wish.visitor_key, now=wish.now)
+    asked, opened = credit_question_ahead(visitor_key=wish.visitor_key, now=wish.now)
+    told = _signed_in(wish, asked, token, caller, key)
+    pending = opened()
+    if told is not None and pending:
+        asked = replace(asked, pending=pending)
+        if not tells_of(told[0].get("credit") or (None, None, None, None), pending):
+            told = _signed_in(wish, asked, token, caller, key)
+    if told is None:
+        return None
+    answer, coupons, person = told
+    user = person_told(person)
+    return user, _reading(replace(asked, user_id=user.pk), answer, coupons)
+
+
+def _signed_in(wish: Wish, asked: CreditQuestion, token: str, caller: str, key: str) -> Sequence[Any] | None:
     with connection.cursor() as cursor:
         cursor.execute(_READ_SIGNED_IN, [token_hash(token), *_arguments(wish, asked), caller, key])
         (told,) = cursor.fetchone()
-    if told is None:
-        return None
-    answer, coupons, person = orjson.loads(told)
-    user = person_told(person)
-    return user, _reading(replace(asked, user_id=user.pk), answer, coupons)
+    found: Sequence[Any] | None = orjson.loads(told) if told is not None else None
+    return found
 
 
 def goods_of(items: Sequence[Item]) -> dict[str, Goods]:

@@ -7,14 +7,18 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from distributors.links.actions import record_touch
+from distributors.links.models import Bond
 from orders.checkout.cart import CartOwner, cart_of, put_in
 from orders.checkout.items import Item
 from orders.checkout.queries import Wish, read_signed_in
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from shop.accounts.models import User
 from shop.accounts.queries import user_of_token
+from shop.api.throttles import Scoped
 from shop.stock.models import StockItem
 from shop.work.models import IdempotencyKey
+from shop.work.redis_client import redis_client
 from tests import world
 from tests.asking import Caller, new_key, refused, told
 
@@ -123,6 +127,43 @@ def test_she_is_the_same_person_read_ahead_or_before(su: Caller) -> None:
     assert facts[0] == facts[1]
     assert (facts[1]["last_login"], facts[1]["phone"]) == (now, person.phone)
     assert read_signed_in(Wish(user=None, items=[item], now=now), token="nobody's", caller="user:", key="k") is None
+
+
+def test_an_opening_of_a_moment_ago_decides(su: Caller) -> None:
+    """It waits in Redis alone, and its store is one that nobody knew to ask about: the reading is done again."""
+    person, (tea,) = world.person("苏 Su"), goods(1)
+    item = {"sku": world.sku_of(tea).number, "quantity": 1}
+    body = {"address": world.address(person).number, "items": [item]}
+    Bond.objects.all().delete()
+    chen = world.store("陈 Chen")
+    record_touch(link=world.link(chen, tea), visitor_key=VISITOR, user=None, now=world.now())
+
+    with CaptureQueriesContext(connection) as queries:
+        told(su.post("orders/", body, key=new_key()), 201)
+
+    asked = [query["sql"].partition("(")[0].split()[-1] for query in queries]
+    assert asked == ["checkout_facts_signed_in", "checkout_facts_signed_in", "checkout_place"]
+    assert OrderLine.objects.get().store == chen
+
+
+def test_who_asks_too_often_is_told_so_and_nothing_else(su: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis counts while the order is made ready; the answer is looked at before anything is written."""
+    monkeypatch.setattr(Scoped, "THROTTLE_RATES", Scoped.THROTTLE_RATES | {"place_order": "3/min"})
+    person, (tea,) = world.person("苏 Su"), goods(1)
+    good = wish(person, [tea], world.ahe())
+    bad = good | {"address": "A0"}
+    told(su.post("orders/", good, key="order-1001"), 201)
+    redis_client().script_flush()
+    refused(su.post("orders/", bad, key=new_key()), 404)
+    refused(su.post("orders/", [], key=new_key()), 400)
+
+    for body, key in ((good, new_key()), (bad, new_key()), ([], new_key()), (good, "order-1001"), (good, "")):
+        refusal = su.post("orders/", body, key=key)
+        refused(refusal, 429, "throttled")
+        assert 0 < int(refusal["Retry-After"]) <= 60
+    assert Order.objects.count() == IdempotencyKey.objects.count() == 1
+    told(Caller(world.customer("周 Zhou")).get("me/"))
+    told(su.get("orders/"))
 
 
 ASKED_FIRST = "application/json; charset=utf-8; profile=first"
