@@ -54,8 +54,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Installation
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest: the fault tests, then the trade machine. Short tests at the end let all end together."""
-    first = ("tests/faults/", "tests/properties/test_trade_machine.py")
+    """Begin with the longest: faults, the trade machine, races behind it. Short tests at the end let all end together."""
+    first = ("tests/faults/", "tests/properties/test_trade_machine.py", "tests/races/")
     items.sort(key=lambda item: next((at for at, name in enumerate(first) if item.nodeid.startswith(name)), len(first)))
 
 
