@@ -1,4 +1,4 @@
-"""One key, one effect: eleven requests with the same body and five with another, all at once, through the whole API."""
+"""One key, one effect: many requests with the same body and some with another, all at once, through the whole API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,20 +15,30 @@ from tests.races import scene
 from tests.races.arena import ROUNDS, Arena
 from tests.races.outcomes import Report
 
-SAME, OTHER = 11, 5
+# How many ask with one body, and how many with another.
+MANY, FEW = (11, 5), (4, 2)
 LINES = 10
 Bodies = Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
 
 
 def one_key(
-    arena: Arena, rounds: int, *, what: str, token: str, path: str, bodies: Bodies, effects: Callable[[int], int]
+    arena: Arena,
+    rounds: int,
+    *,
+    what: str,
+    token: str,
+    path: str,
+    bodies: Bodies,
+    effects: Callable[[int], int],
+    contenders: tuple[int, int] = MANY,
 ) -> Report:
     """Contend for one key a round. ``effects`` says how many effects a round had in the database."""
     report = arena.report(f"one key for {what}")
+    alike, unlike = contenders
     for turn in range(rounds):
         same, other = bodies(turn)
         asked = {"token": token, "path": path, "key": f"{what}-{turn:06d}"}
-        outcomes = arena.race(*[("ask", asked | {"body": body}) for body in [same] * SAME + [other] * OTHER])
+        outcomes = arena.race(*[("ask", asked | {"body": body}) for body in [same] * alike + [other] * unlike])
         answered = [one for one in outcomes if one.is_done]
         wrong = []
         if effects(turn) != 1:
@@ -37,7 +47,7 @@ def one_key(
             wrong.append("different answers to one key")
         if sorted({one.told for one in outcomes if not one.is_done}) not in ([], ["idempotency_key_reused"]):
             wrong.append(f"refused otherwise: {[one.told for one in outcomes]}")
-        if any(one.is_done for one in outcomes[:SAME]) and any(one.is_done for one in outcomes[SAME:]):
+        if any(one.is_done for one in outcomes[:alike]) and any(one.is_done for one in outcomes[alike:]):
             wrong.append("both bodies were accepted")
         report.note(outcomes, wrong=wrong, is_fruitful=bool(answered))
     return report
@@ -108,6 +118,7 @@ def aftersales(arena: Arena, rounds: int) -> Report:
         path="aftersales/",
         bodies=bodies,
         effects=effects,
+        contenders=FEW,
     )
 
 
