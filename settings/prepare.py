@@ -164,17 +164,7 @@ def serving_environment(folder: Path) -> Path:
     with step("Installing Python packages to serve with"):
         shutil.rmtree(folder, ignore_errors=True)
         problem = run([uv, "venv", "--quiet", "--python", PYTHON, folder]) or run(
-            [
-                uv,
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                python,
-                "--require-hashes",
-                "-r",
-                PROJECT / "requirements.txt",
-            ],
+            [uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", PROJECT / "requirements.txt"],
             env=_uv_environment(),
         )
     if problem:

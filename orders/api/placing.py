@@ -122,6 +122,9 @@ def _place(request: Request, checkout: Checkout, once: Once, reading: Reading | 
         require_rate(request)
         return placed_facts(request, placed)
 
+    if reading is None or reading.has_cart:
+        # What she put in as a visitor becomes hers before anything else is made.
+        require_rate(request)
     done = place_once(checkout=checkout, once=once, answer=answer, reading=reading)
     response = respond(*done)
     # Told to the middleware of share links, which would ask Redis.

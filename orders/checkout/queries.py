@@ -88,6 +88,11 @@ class Reading:
         """Whether the visitor's key belongs to a person, so that there is nothing left to make hers."""
         return "credit" in self.answer and self.answer["credit"][0] is not None
 
+    @property
+    def has_cart(self) -> bool:
+        """Whether the visitor still has a cart of her own, which becomes the person's first of all."""
+        return bool(self.answer.get("has_cart"))
+
 
 def facts_of(wish: Wish) -> Facts:
     """Return what the quote of a wish is made of.

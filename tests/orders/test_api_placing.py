@@ -11,6 +11,7 @@ from distributors.links.actions import record_touch
 from distributors.links.models import Bond
 from orders.checkout.cart import CartOwner, cart_of, put_in
 from orders.checkout.items import Item
+from orders.checkout.models import Cart
 from orders.checkout.queries import Wish, read_signed_in
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from shop.accounts.models import User
@@ -161,6 +162,10 @@ def test_who_asks_too_often_is_told_so_and_nothing_else(su: Caller, monkeypatch:
         refusal = su.post("orders/", body, key=key)
         refused(refusal, 429, "throttled")
         assert 0 < int(refusal["Retry-After"]) <= 60
+    put_in(owner=CartOwner(visitor_key=VISITOR), sku_number=world.sku_of(tea).number, quantity=1, now=world.now())
+    for more in ({}, {"content_type": ASKED_FIRST}):
+        refused(su.post("orders/", good, key=new_key(), **more), 429, "throttled")
+    assert [cart.user for cart in Cart.objects.all()] == [None], "what she put in as a visitor is still the visitor's"
     assert Order.objects.count() == IdempotencyKey.objects.count() == 1
     told(Caller(world.customer("周 Zhou")).get("me/"))
     told(su.get("orders/"))
