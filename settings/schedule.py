@@ -59,6 +59,13 @@ BEAT: dict[str, dict[str, Any]] = {
     "close_days": {"task": "shop.ledger.tasks.close_days", "schedule": 600.0, "options": {"expires": 300}},
 }
 
+# What waits behind nothing else: bells ring for every order, and money that is due must not stand in line with them.
+# A worker takes from its queues in turn. All other tasks go to "default".
+ROUTES: dict[str, dict[str, str]] = {
+    BEAT[name]["task"]: {"queue": "money"}
+    for name in ("settle_suppliers", "settle_commissions", "close_statements", "close_days", "watch_database")
+}
+
 PERIODIC_WORK: list[str] = [
     "distributors.payouts.tasks.watch_database",
     "distributors.links.tasks.flush_touches",

@@ -76,7 +76,7 @@ def test_a_cache_that_came_back_keeps_again(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def _patient() -> Iterator[None]:
-    patience.limit_waiting(0.4)
+    patience.limit_waiting(0.8)
     yield
     patience.wait_for_ever()
 

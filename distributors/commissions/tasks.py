@@ -9,7 +9,7 @@ BATCH = 5_000
 BATCHES_MAX = 500
 
 
-@shared_task(name="distributors.commissions.tasks.settle_due", queue="default", ignore_result=True)
+@shared_task(name="distributors.commissions.tasks.settle_due", ignore_result=True)
 def settle_due() -> int:
     """Settle what is due, batch by batch, each in its own transaction; returns how many.
 

@@ -13,7 +13,7 @@ BATCHES_MAX = 50
 MONTHS_AHEAD = 4
 
 
-@shared_task(name="distributors.links.tasks.flush_touches", queue="default", ignore_result=True)
+@shared_task(name="distributors.links.tasks.flush_touches", ignore_result=True)
 def flush_touches() -> int:
     """Store what waits, at most 100,000 openings a run; returns how many were new."""
     total = 0
@@ -25,7 +25,7 @@ def flush_touches() -> int:
     return total
 
 
-@shared_task(name="distributors.links.tasks.open_months", queue="default", ignore_result=True)
+@shared_task(name="distributors.links.tasks.open_months", ignore_result=True)
 def open_months() -> int:
     """Open the coming months and drop those past retention; returns how many changed."""
     opened, dropped = actions.open_months(

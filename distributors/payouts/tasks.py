@@ -8,7 +8,7 @@ from distributors.payouts import actions, holds
 from shop.work.sweep import database_now
 
 
-@shared_task(name="distributors.payouts.tasks.watch_database", queue="default", ignore_result=True)
+@shared_task(name="distributors.payouts.tasks.watch_database", ignore_result=True)
 def watch_database() -> int:
     """Look whether this is still the database it was; payouts stand still when it is not."""
     return int(holds.watch_database(now=database_now()) is not None)

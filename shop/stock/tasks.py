@@ -11,7 +11,7 @@ from shop.stock.actions import count_sold
 _WINDOW = timedelta(hours=1)
 
 
-@shared_task(queue="default")
+@shared_task
 def refresh_sold_counts() -> int:
     """Count again the products that sold something within the last hour; return how many changed."""
     return count_sold(since=timezone.now() - _WINDOW)

@@ -58,6 +58,10 @@ class ClockTaskAdmin(ReadOnly, ModelAdmin):
     @admin.display(description=_("rhythm"))
     def rhythm(self, row: ClockTask) -> str:
         seconds = settings.CELERY_BEAT_SCHEDULE.get(row.name, {}).get("schedule")
-        return (
-            "" if seconds is None else ngettext("every second", "every %(count)d seconds", seconds) % {"count": seconds}
-        )
+        if seconds is None:
+            return ""
+        if seconds % 3600 == 0:
+            return ngettext("every hour", "every %(count)d hours", count := seconds // 3600) % {"count": count}
+        if seconds % 60 == 0:
+            return ngettext("every minute", "every %(count)d minutes", count := seconds // 60) % {"count": count}
+        return ngettext("every second", "every %(count)d seconds", seconds) % {"count": seconds}

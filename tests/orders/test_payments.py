@@ -12,7 +12,7 @@ from orders.payments.models import Payment, Refund
 from orders.payments.queries import payment_of, query_pause
 from shop.base.errors import Invalid, NotFound
 from shop.gateways.contract import GatewayUnknown
-from shop.gateways.sandbox.client import SandboxControl
+from shop.gateways.sandbox.client import SandboxControl, SandboxError
 from shop.work.models import Due
 from shop.work.sweep import run_due
 from tests import world
@@ -82,6 +82,23 @@ def test_only_a_waiting_order_can_be_paid(order: Order) -> None:
     with pytest.raises(NotPayable):
         begin(order)
     assert not Payment.objects.exists()
+
+
+def test_who_asks_in_the_last_second_may_still_pay_until_the_order_is_given_up(sandbox: SandboxControl) -> None:
+    """The channel refuses a payment that would end within a minute; the order does not wait for it."""
+    world.rule()
+    tea = world.product(world.yunling(), "云岭白茶")
+    order = world.place(world.customer(), [(tea, 1)], at=world.now() - timedelta(minutes=29, seconds=30))
+
+    payment = begin(order)
+    tasks.expire_unpaid(subject=order.number, now=order.expires_at)
+    tasks.close_payment(subject=payment.number, now=order.expires_at)
+
+    order.refresh_from_db()
+    (there,) = sandbox.state()["payments"]
+    assert (order.state, there["state"]) == ("cancelled", "CLOSED")
+    with pytest.raises(SandboxError, match="ORDER_CLOSED"):
+        sandbox.pay(payment.number)
 
 
 @pytest.mark.parametrize("mode", ["drop_before", "drop_answer"])

@@ -251,16 +251,18 @@ def tick(*, is_new: bool = False) -> int:
 
 def drain() -> int:
     """A worker takes messages until there are none, and does what they ask; return how many there were."""
-    if not hasattr(_devices, "queue"):
+    if not hasattr(_devices, "queues"):
         app.loader.import_default_modules()
-        _devices.queue = app.connection_for_read().SimpleQueue("default")
+        line = app.connection_for_read()
+        _devices.queues = [line.SimpleQueue(name) for name in ("money", "default")]
     count = 0
-    with contextlib.suppress(queue.Empty):
-        while True:
-            message = _devices.queue.get_nowait()
-            app.tasks[message.headers["task"]]()
-            message.ack()
-            count += 1
+    for waiting in _devices.queues:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                message = waiting.get_nowait()
+                app.tasks[message.headers["task"]]()
+                message.ack()
+                count += 1
     return count
 
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -152,6 +152,13 @@ def test_nonsense_never_leaves_the_house(sandbox: SandboxControl, gateway: Gatew
 def test_long_description_is_cut(sandbox: SandboxControl, gateway: Gateway) -> None:
     gateway.collect(collection(sandbox, description="苹" * 200))
     assert sandbox.state()["payments"][0]["description"] == "苹" * 127
+
+
+def test_an_end_within_a_minute_is_refused(sandbox: SandboxControl, gateway: Gateway) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=59)
+    with pytest.raises(GatewayRefused, match="time_expire"):
+        gateway.collect(collection(sandbox, expires_at=soon))
+    gateway.collect(collection(sandbox, expires_at=soon + timedelta(seconds=30)))
 
 
 # Asking about payments

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from settings import schedule
+from settings.celery import app
 from shop.work import actions
 from shop.work.models import Due
 from shop.work.queries import neglected_age, oldest_due_age, parked_count
@@ -135,3 +137,12 @@ def test_work_that_somebody_holds_is_not_neglected():
     assert neglected_age(now) == timedelta(0)
     Due.objects.update(claimed_until=now - timedelta(minutes=2))
     assert neglected_age(now) == timedelta(minutes=2)
+
+
+def test_money_that_is_due_does_not_wait_behind_bells():
+    """Each order rings for a sweep; what settles has a queue of its own, from which a worker takes in turn."""
+    app.loader.import_default_modules()
+    queues = {name: app.amqp.router.route({}, task["task"])["queue"].name for name, task in schedule.BEAT.items()}
+    money = {"settle_suppliers", "settle_commissions", "close_statements", "close_days", "watch_database"}
+    assert {name for name, queue in queues.items() if queue == "money"} == money
+    assert {queue for name, queue in queues.items() if name not in money} == {"default"}

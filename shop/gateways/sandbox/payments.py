@@ -16,6 +16,8 @@ _TRADE_TYPES = {"jsapi": "JSAPI", "native": "NATIVE", "h5": "MWEB"}
 _DESCRIPTIONS = {"SUCCESS": "支付成功", "REFUND": "转入退款", "NOTPAY": "订单未支付", "CLOSED": "订单已关闭"}
 _DESCRIPTION_MAX = 127
 _ATTACH_BYTES_MAX = 128
+# WeChat wants an end that is more than a minute away (its parameter list of the order interfaces, "time_expire").
+_EXPIRY_SECONDS_MIN = 60
 # What a repeated call must say again, word for word.
 _FIXED = ("app_id", "kind", "openid", "amount_fen", "description", "notify_url", "attach")
 
@@ -104,8 +106,8 @@ def _expiry(world: World, text: Any) -> float:
 
 
 def _write(world: World, asked: dict[str, Any]) -> sqlite3.Row:
-    if asked["expires_at"] <= world.now():
-        raise Refusal(400, "PARAM_ERROR", "time_expire is over already")
+    if asked["expires_at"] <= world.now() + _EXPIRY_SECONDS_MIN:
+        raise Refusal(400, "PARAM_ERROR", "time_expire must be more than a minute away")
     world.book.insert("payments", **asked, prepay_id=world.new_id("wx"), state="NOTPAY", created_at=world.now())
     return must_payment(world, asked["out_trade_no"])
 
