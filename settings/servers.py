@@ -14,10 +14,13 @@ STATEMENT_MS_MAX = {"web": 4_000, "worker": 120_000, "command": 0}.get(PROCESS, 
 if PROCESS in ("web", "worker"):
     # A server that is frozen or cut off does not keep its time-out: then our own ends the waiting.
     patience.limit_waiting(STATEMENT_MS_MAX / 1000 + 0.5)
-DATABASE_LIMITS = {
+DATABASE_SESSION = {
     "lock_timeout": 3_000,
     "statement_timeout": STATEMENT_MS_MAX,
     "idle_in_transaction_session_timeout": 0 if PROCESS == "command" else 15_000,
+    # Psycopg takes every instant it reads as UTC. So a session's own zone is UTC from the first, whatever the server's,
+    # the database's or the role's is, and again after a RESET or a pooler's DISCARD.
+    "TimeZone": "UTC",
 }
 DATABASE_OPTIONS = {
     "application_name": f"linjia-{PROCESS}",
@@ -27,7 +30,7 @@ DATABASE_OPTIONS = {
     "keepalives_idle": 10,
     "keepalives_interval": 3,
     "keepalives_count": 3,
-    "options": " ".join(f"-c {name}={value}" for name, value in DATABASE_LIMITS.items()),
+    "options": " ".join(f"-c {name}={value}" for name, value in DATABASE_SESSION.items()),
 }
 
 

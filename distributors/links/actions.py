@@ -1,7 +1,7 @@
 """Sharing, and noting who opened what was shared."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import redis
 from django.db import connection, transaction
@@ -205,7 +205,7 @@ def open_months(*, now: datetime, months: int, retention_months: int) -> tuple[i
 
     Returns how many were opened and dropped. Safe to run at any time and twice.
     """
-    month = now.date().replace(day=1)
+    month = now.astimezone(UTC).date().replace(day=1)
     years, place = divmod(month.year * 12 + month.month - 1 - max(retention_months, 2), 12)
     oldest = month.replace(year=years, month=place + 1)
     with transaction.atomic(), connection.cursor() as cursor:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from distributors.payouts.states import WITHDRAWAL, WithdrawalState
@@ -125,7 +126,7 @@ class PayoutHold(models.Model):
         verbose_name_plural = _("payout holds")
 
     def __str__(self) -> str:
-        return f"{self.cause} {self.placed_at:%Y-%m-%d %H:%M}"
+        return f"{self.cause} {timezone.localtime(self.placed_at):%Y-%m-%d %H:%M}"
 
 
 class DatabaseMark(models.Model):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -83,7 +84,7 @@ def check_count(made_today: int, limits: Limits, *, wait: timedelta) -> None:
     if made_today >= limits.per_day_max:
         raise TooManyWithdrawals(
             _("You can ask %(most)d times a day. Come back tomorrow.") % {"most": limits.per_day_max},
-            extra={"retry_after_seconds": max(1, int(wait.total_seconds()))},
+            extra={"retry_after_seconds": max(1, ceil(wait.total_seconds()))},
         )
 
 

@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
@@ -216,7 +217,7 @@ class Reconciliation(models.Model):
         indexes = [models.Index(fields=["gateway", "-id"])]
 
     def __str__(self) -> str:
-        return f"{self.gateway} {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.gateway} {timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
 
 
 class BookDifference(models.Model):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shop.accounts.devices import end_others
@@ -17,7 +18,7 @@ from shop.notifications.actions import notify
 from shop.personal.gathering import write_all
 from shop.personal.models import Consent, Export, Leaving
 from shop.personal.queries import reasons_to_stay
-from shop.personal.rules import PURPOSES
+from shop.personal.rules import PURPOSES, years_after
 from shop.privacy.parts import parts
 from shop.states.models import StateChange
 from shop.work import actions as work
@@ -164,7 +165,7 @@ def erase(*, number: str, now: datetime) -> None:
         end_export(number=export.number, now=now)
     with transaction.atomic():
         lock_rows(User.objects.filter(pk=user.pk))
-        expires_at = now + timedelta(days=365 * settings.LINJIA_RECORD_YEARS + 1)
+        expires_at = years_after(now, settings.LINJIA_RECORD_YEARS, timezone.get_default_timezone())
         if not Leaving.objects.filter(pk=leaving.pk, cancelled_at=None, done_at=None).update(
             done_at=now, expires_at=expires_at
         ):

@@ -1,6 +1,7 @@
 """Which texts there are and in which version. A changed text gets a new version: agreeing to it is a new act."""
 
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -49,3 +50,12 @@ PURPOSES = {
         ),
     )
 }
+
+
+def years_after(moment: datetime, years: int, zone: tzinfo) -> datetime:
+    """Return the same day and time ``years`` later by the calendar of ``zone``, never earlier: a leap day becomes March 1."""
+    local = moment.astimezone(zone)
+    try:
+        return local.replace(year=local.year + years)
+    except ValueError:
+        return local.replace(year=local.year + years, month=3, day=1)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -117,7 +118,11 @@ def _note(piece: CouponClaim, now: datetime) -> str:
         return _("Yours again: the order it was used for was given up.")
     if piece.coupon.state == "paused":
         return _("Paused for now.")
-    return _("Usable from %(day)s") % {"day": f"{piece.use_from:%Y-%m-%d}"} if now < piece.use_from else ""
+    return (
+        _("Usable from %(day)s") % {"day": f"{timezone.localtime(piece.use_from):%Y-%m-%d}"}
+        if now < piece.use_from
+        else ""
+    )
 
 
 def _card(
