@@ -17,6 +17,7 @@ from orders.flow import aftersale as cases
 from orders.flow import payment, reversal
 from orders.flow.case_desk import CaseDesk, MessageForm, kept_photos
 from orders.flow.release import release_payouts
+from orders.flow.restoring import replace_refund
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.states import OrderState
 from orders.payments import refunds
@@ -64,6 +65,15 @@ class RefundForm(ActForm):
     is_returned = forms.BooleanField(label=_("The goods came back into stock"), required=False)
 
 
+class ReplacementForm(ActForm):
+    by = forms.CharField(
+        label=_("Number under which the channel paid it"),
+        max_length=32,
+        help_text=_("As the comparison of the books lists it: “moved there under a number we do not know”."),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=120, widget=forms.Textarea(attrs={"rows": 3}))
+
+
 def _refund(request: HttpRequest, row: Order, data: dict[str, Any]) -> None:
     line = OrderLine.objects.filter(order=row, line=data["line"]).first()
     if line is None:
@@ -101,6 +111,10 @@ def _query(request: HttpRequest, row: Payment, data: dict[str, Any]) -> None:
 
 def _send_again(request: HttpRequest, row: Refund, data: dict[str, Any]) -> None:
     refunds.send_again(number=row.number, actor=staff_actor(request), now=timezone.now())
+
+
+def _replace(request: HttpRequest, row: Refund, data: dict[str, Any]) -> None:
+    replace_refund(number=row.number, actor=staff_actor(request), now=timezone.now(), **data)
 
 
 def _release(request: HttpRequest, row: PayoutHold, data: dict[str, Any]) -> None:
@@ -251,6 +265,21 @@ class RefundAdmin(ReadOnly, Acting, ModelAdmin):
             _("Send again under its number"),
             _send_again,
             offered=lambda row: row.state == RefundState.FAILED,
+            permission="payments.change_refund",
+        ),
+        Act(
+            "replace",
+            _("Void: paid under another number"),
+            _replace,
+            ReplacementForm,
+            is_dangerous=True,
+            offered=lambda row: row.state == RefundState.FAILED,
+            explain=_(
+                "For money that the channel gave back already, under a number our books lost, and that was decided again"
+                " after a restore. The channel is asked about both numbers first. This refund then becomes void for ever:"
+                " it is never sent again, and the other takes its place. No money moves. What the other paid less"
+                " gets a number of its own and waits for your decision."
+            ),
             permission="payments.change_refund",
         ),
     )

@@ -43,7 +43,7 @@ WHERE p.gateway = %(gateway)s AND p.id IN (
 GROUP BY 2
 UNION ALL
 SELECT 'refund', r.number, (r.state = 'succeeded')::int, CASE WHEN r.state = 'succeeded' THEN r.amount_fen END,
-    r.amount_fen, ARRAY[r.gateway_refund_id], false, r.state IN ('requested', 'sent'), r.state, p.number
+    r.amount_fen, ARRAY[r.gateway_refund_id], r.state = 'voided', r.state IN ('requested', 'sent'), r.state, p.number
 FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
 WHERE p.gateway = %(gateway)s AND r.id IN (
     SELECT x.id FROM payments_refund x JOIN gateway_book b ON b.kind = 'refund' AND b.number = x.number

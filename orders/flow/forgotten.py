@@ -16,6 +16,8 @@ from orders.payments.states import DifferenceCause, RefundState
 from shop.base.errors import Conflict
 from shop.gateways.contract import GatewayRefused
 from shop.gateways.registry import gateway_named
+from shop.states.machine import subject_of
+from shop.states.models import StateChange
 
 
 class RefundsOnHold(Conflict):
@@ -60,9 +62,7 @@ def is_given_back_elsewhere(refund: Refund) -> bool:
     transaction; raises ``GatewayUnknown`` when nobody can tell.
     """
     payment = refund.payment
-    under_this_number = Q(payment=payment) | Q(payment__gateway=payment.gateway, payment__gateway_number=payment.number)
-    sent = Refund.objects.filter(under_this_number).exclude(state=RefundState.REQUESTED)
-    if refund.state != RefundState.REQUESTED or payment.gateway_number or sent.exists():
+    if refund.state != RefundState.REQUESTED or payment.gateway_number or _is_one_known(payment):
         return False
     rail = gateway_named(payment.gateway)
     try:
@@ -75,13 +75,29 @@ def is_given_back_elsewhere(refund: Refund) -> bool:
         # So will the refund itself be, and its reason is kept.
         return False
     # What another worker sent meanwhile is written down before the gateway hears of it.
-    return is_unknown and not sent.exists()
+    return is_unknown and not _is_one_known(payment)
+
+
+def _is_one_known(payment: Payment) -> bool:
+    """Ask whether we know of a refund of this payment at the gateway: one that failed unsent is none."""
+    under_this_number = Q(payment=payment) | Q(payment__gateway=payment.gateway, payment__gateway_number=payment.number)
+    rows = Refund.objects.filter(under_this_number).exclude(state__in=(RefundState.REQUESTED, RefundState.VOIDED))
+    failed: list[str] = []
+    for row in rows:
+        if row.state != RefundState.FAILED:
+            return True
+        failed.append(subject_of(row))
+    return bool(failed) and StateChange.objects.filter(subject__in=failed, target=RefundState.SENT).exists()
 
 
 def forgotten_refunds(run: Reconciliation) -> QuerySet[BookDifference]:
-    """Return the refunds of a comparison that only the gateway remembers: not adopted yet, and not explained."""
-    found = open_differences(run).filter(kind="refund", cause=DifferenceCause.UNKNOWN_HERE)
-    return found.exclude(number__in=Refund.objects.values("number"))
+    """Return the refunds of a comparison that only the gateway knows as paid: not adopted yet, and not explained.
+
+    Also those that we say are void, for another took their place.
+    """
+    causes = (DifferenceCause.UNKNOWN_HERE, DifferenceCause.ENDED_HERE)
+    found = open_differences(run).filter(kind="refund", cause__in=causes)
+    return found.exclude(number__in=Refund.objects.exclude(state=RefundState.VOIDED).values("number"))
 
 
 def _is_compared(hold: PayoutHold, run: Reconciliation | None) -> bool:

@@ -44,11 +44,13 @@ def refund_locked(
     actor: str,
     now: datetime,
     number: str = "",
+    replaces: Refund | None = None,
 ) -> Refund:
     """Give back ``(pieces, fen)`` by line number, and freight: every consequence on its own line.
 
     See :func:`orders.flow.reversal.refund`, which locks the order and calls this. ``number`` is given for a
-    refund that the gateway knows already; a new one is refused while this order's may have been forgotten.
+    refund that the gateway knows already; a new one is refused while this order's may have been forgotten. One that
+    ``replaces`` a void one is for what that one was, whose consequences stand, and for this besides.
     """
     require_transaction()
     payment = applied_payment(order)
@@ -72,11 +74,13 @@ def refund_locked(
         is_restocked=restock,
         now=now,
         number=number,
+        replaces=replaces,
     )
     if aftersale is not None:
         AfterSale.objects.filter(pk=aftersale.pk).update(refund_number=row.number)
         aftersale.refund_number = row.number
-    postings = _claw_back(order, row, returned_fen=_subsidy_returned(touched, lines), now=now)
+    returned_fen = _subsidy_returned(touched, lines)
+    postings = _claw_back(order, row, amount_fen=amount_fen, returned_fen=returned_fen, now=now)
     over = _over(order)
     _withdraw_moot_cases(order, over, besides=aftersale, actor=actor, now=now)
     delivery.end_parts(order, _whole_parts(order, over), reason=row.number, now=now)
@@ -147,8 +151,8 @@ def _subsidy_returned(touched: list[OrderLine], lines: Mapping[int, tuple[int, i
     return found_fen
 
 
-def _claw_back(order: Order, row: Refund, *, returned_fen: int, now: datetime) -> list[Posting]:
-    """Take the refund's money back from everybody it had gone to; the platform bears the rest.
+def _claw_back(order: Order, row: Refund, *, amount_fen: int, returned_fen: int, now: datetime) -> list[Posting]:
+    """Take the refund's ``amount_fen`` back from everybody it had gone to; the platform bears the rest.
 
     ``returned_fen`` is what its coupons get back beside the customer.
     """
@@ -162,7 +166,7 @@ def _claw_back(order: Order, row: Refund, *, returned_fen: int, now: datetime) -
         ),
         *settlements.deduct(order=order, refund_number=row.number, at=now),
     ]
-    rest_fen = row.amount_fen + returned_fen - total_fen(taken)
+    rest_fen = amount_fen + returned_fen - total_fen(taken)
     clearing, fee = chart.clearing(order.number), chart.platform_fee()
     if rest_fen > 0:
         entry = Entry(debit=fee, credit=clearing, amount_fen=rest_fen)

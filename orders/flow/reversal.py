@@ -219,11 +219,13 @@ def _take_in(gateway_name: str, state: GatewayRefund, *, now: datetime) -> str:
     (order,) = lock_rows(Order.objects.filter(pk=known.order_id))
     (row,) = lock_rows(Refund.objects.filter(pk=known.pk).select_related("payment"))
     if state.state == "succeeded":
+        if row.state == RefundState.VOIDED:
+            return f"{MISMATCH}:voided"
         claim = Claim(state.number, state.amount_fen, state.refund_id)
         fault = mismatch(claim, Expected(row.number, row.amount_fen, row.gateway_refund_id))
         if fault:
             return fault
-    if row.state == RefundState.SUCCEEDED:
+    if row.state in (RefundState.SUCCEEDED, RefundState.VOIDED):
         return SEEN
     if record_refund_state(refund=row, answer=state, now=now):
         _money_is_back(order, row, now=now)

@@ -30,8 +30,8 @@ HOLD_PAUSE = timedelta(minutes=10)
 # How soon a refund is tried again when the gateway did not say whether it is the first of its payment.
 ASK_PAUSE = timedelta(seconds=10)
 SECOND_TIME = _(
-    "The channel gave back money of this payment that our books do not know. Compare the books, adopt that refund, and"
-    " send this one again only if it is still owed."
+    "The channel gave back money of this payment that our books do not know. Compare the books. If it was this refund,"
+    " void this one; if it was another, adopt that one and send this one again."
 )
 
 

@@ -123,6 +123,16 @@ class Refund(models.Model):
     send_at = models.DateTimeField(_("send at"))
     succeeded_at = models.DateTimeField(_("succeeded at"), null=True, blank=True)
     fail_reason = models.CharField(_("why it failed"), max_length=200, blank=True)
+    # The void refund whose whole place this one took, alone or with others.
+    replaces = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="replaced_by",
+        verbose_name=_("in the place of"),
+    )
 
     class Meta:
         verbose_name = _("refund")
@@ -131,6 +141,7 @@ class Refund(models.Model):
             models.Index(fields=["order", "-id"]),
             models.Index(fields=["requested_at"], condition=~Q(state="succeeded"), name="refund_pending"),
             BrinIndex(fields=["succeeded_at"], autosummarize=True, name="refund_by_day"),
+            models.Index(fields=["replaces"], condition=Q(replaces__isnull=False), name="refund_replacing"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -62,8 +62,9 @@ def applied_payment(order: Order) -> Payment | None:
 
 
 def refunds_of(order: Order) -> QuerySet[Refund]:
-    """Return an order's refunds, newest first, with their lines."""
-    return Refund.objects.filter(order=order).order_by("-pk").prefetch_related("lines__order_line")
+    """Return an order's refunds as its people see them, newest first; not the void ones, whose place others took."""
+    rows = Refund.objects.filter(order=order).exclude(state=RefundState.VOIDED)
+    return rows.order_by("-pk").prefetch_related("lines__order_line")
 
 
 def has_pending_refund(order: Order) -> bool:

@@ -1,11 +1,12 @@
 """What a notice must match, and what may be given back. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from orders.lifecycle.rules import SoldOrder
+from shop.base.money import allocate
 
 # The channel's ceiling of refunds for one payment.
 REFUNDS_MAX = 50
@@ -78,6 +79,14 @@ class TakingFacts:
     payers: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a refund is freight, and ``(pieces, fen)`` by order line id."""
+
+    freight_fen: int
+    lines: Mapping[int, tuple[int, int]]
+
+
 # What a channel tells of the payer herself; our books need none of it.
 _OF_PERSONS = frozenset({"openid", "sp_openid", "sub_openid", "user_received_account", "user_name"})
 
@@ -102,6 +111,22 @@ def mismatch(claim: Claim, expected: Expected | None) -> str:
     if claim.amount_fen != expected.amount_fen:
         return f"{MISMATCH}:amount"
     return ""
+
+
+def split_refund(whole: Share, first_fen: int) -> tuple[Share, Share]:
+    """Return what ``first_fen`` of a refund were for, and the rest.
+
+    Goods come before freight, each line by its money; pieces stay with the rest, so that they count once.
+    """
+    fens = [fen for _pieces, fen in whole.lines.values()]
+    goods_fen = min(first_fen, sum(fens))
+    shares = dict(zip(whole.lines, allocate(goods_fen, fens), strict=True))
+    freight_fen = min(first_fen - goods_fen, whole.freight_fen)
+    left = {line: (pieces, fen - shares[line]) for line, (pieces, fen) in whole.lines.items()}
+    return (
+        Share(freight_fen, {line: (0, fen) for line, fen in shares.items() if fen}),
+        Share(whole.freight_fen - freight_fen, {line: rest for line, rest in left.items() if any(rest)}),
+    )
 
 
 def next_refund_at(now: datetime, earlier: Sequence[datetime], spacing: timedelta) -> datetime:

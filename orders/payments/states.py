@@ -30,6 +30,7 @@ class RefundState(models.TextChoices):
     SENT = "sent", _("sent")
     SUCCEEDED = "succeeded", _("succeeded")
     FAILED = "failed", _("failed")
+    VOIDED = "voided", _("void: paid under another number")
 
 
 REFUND = Table(
@@ -38,8 +39,10 @@ REFUND = Table(
         RefundState.REQUESTED: (RefundState.SENT, RefundState.SUCCEEDED, RefundState.FAILED),
         RefundState.SENT: (RefundState.SUCCEEDED, RefundState.FAILED),
         # Staff may send an abnormal refund again, under the same number.
-        RefundState.FAILED: (RefundState.SENT, RefundState.SUCCEEDED),
+        # Or say that the channel has paid it under another number, which takes its place.
+        RefundState.FAILED: (RefundState.SENT, RefundState.SUCCEEDED, RefundState.VOIDED),
         RefundState.SUCCEEDED: (),
+        RefundState.VOIDED: (),
     },
 )
 

@@ -9,11 +9,12 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connection
 
-from orders.flow import tasks
+from orders.flow import reversal, tasks
 from orders.flow.reconciliation import reconcile
 from orders.lifecycle.models import Order
 from orders.payments.actions import start_payment
-from orders.payments.models import Payment, Reconciliation
+from orders.payments.models import Payment, Reconciliation, Refund
+from shop.gateways.contract import Gateway
 from shop.gateways.sandbox.client import SandboxControl
 from tests import world
 from tests.gateways_fixtures import SandboxProcess
@@ -34,6 +35,19 @@ def paid(payment: Payment, sandbox: SandboxControl) -> Order:
     sandbox.pay(payment.number)
     tasks.query_payment(subject=payment.number, now=world.now())
     return Order.objects.get(pk=payment.order_id)
+
+
+def given_back(gateway: Gateway, payment: Payment, fen: int, number: str = "RLOST00001") -> str:
+    """In a life we forgot."""
+    facts = {"payment_number": payment.number, "total_fen": payment.amount_fen, "reason": "before"}
+    gateway.refund(number=number, amount_fen=fen, **facts)
+    gateway.query_refund(number)
+    return number
+
+
+def half_back(order: Order, fen: int = 4_000) -> Refund:
+    facts = {"cause": "staff", "restock": False, "actor": world.STAFF, "now": world.now()}
+    return reversal.refund(order_number=order.number, lines={1: (0, fen)}, freight_fen=0, **facts)
 
 
 def compare(*, is_mending: bool = False) -> Reconciliation:

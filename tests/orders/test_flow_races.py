@@ -10,17 +10,21 @@ from django.db import connection
 from orders.flow import reversal, tasks
 from orders.flow.notices import receive_notice
 from orders.flow.payment import confirm_payment
+from orders.flow.restoring import replace_refund
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.actions import start_payment
 from orders.payments.models import Payment, Refund
+from orders.payments.refunds import send_again
 from orders.settlements import statements
 from orders.settlements.models import Earning
 from shop.base.errors import DomainError
+from shop.gateways.contract import Gateway
 from shop.gateways.sandbox.client import SandboxControl
 from shop.ledger.models import Journal
 from tests import world
 from tests.orders import trade
+from tests.orders.gateway_books import given_back, half_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -238,3 +242,24 @@ def test_two_tabs_start_one_payment(order: Order, sandbox: SandboxControl) -> No
     )
     assert len({str(number) for number in numbers}) == 1
     assert Payment.objects.count() == 1
+
+
+def test_a_refund_is_void_or_sent_again(order: Order, gateway: Gateway, sandbox: SandboxControl) -> None:
+    """Two of finance decide at once about three that may be a second time: each is one or the other, never both."""
+    payment = start_payment(order=order, kind="jsapi", payer_openid="o-su", now=world.now())
+    sandbox.pay(payment.number)
+    tasks.query_payment(subject=payment.number, now=world.now())
+    refunds = [half_back(order, 4_000 + number) for number in range(3)]
+    lost = [given_back(gateway, payment, one.amount_fen, f"RLOST0000{at}") for at, one in enumerate(refunds)]
+    for refund in refunds:
+        tasks.send_refund(subject=refund.number, now=world.now())
+    for refund, by in zip(refunds, lost, strict=True):
+        facts = {"number": refund.number, "actor": world.STAFF, "now": world.now()}
+        outcomes = at_once(
+            lambda facts=facts, by=by: replace_refund(by=by, reason="x", **facts),
+            lambda facts=facts: send_again(**facts),
+        )
+        refund.refresh_from_db()
+        lost_race = [isinstance(one, DomainError) for one in outcomes]
+        assert (refund.state, lost_race) in [("voided", [False, True]), ("sent", [True, False])]
+    holds()

@@ -10,7 +10,7 @@ from distributors.payouts.models import DatabaseMark
 from orders.aftersales.models import AfterSale
 from orders.flow import aftersale, reversal, tasks
 from orders.flow.forgotten import RefundsOnHold
-from orders.flow.restoring import adopt_refund
+from orders.flow.restoring import RefundWaits, adopt_refund
 from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order
 from orders.payments.models import Payment, Refund
@@ -23,7 +23,7 @@ from shop.work.models import Due
 from shop.work.sweep import run_due
 from tests import world
 from tests.orders import gateway_books, trade
-from tests.orders.gateway_books import PAID, found
+from tests.orders.gateway_books import PAID, found, given_back, half_back
 from tests.shop import offices
 
 pytestmark = pytest.mark.django_db
@@ -39,15 +39,8 @@ def order(payment: Payment, sandbox: SandboxControl) -> Order:
     return gateway_books.paid(payment, sandbox)
 
 
-def given_back(gateway: Gateway, payment: Payment, fen: int, number: str = "RLOST00001") -> str:
-    """In a life we forgot."""
-    gateway.refund(number=number, payment_number=payment.number, amount_fen=fen, total_fen=PAID, reason="before")
-    gateway.query_refund(number)
-    return number
-
-
-def adopt(number: str) -> Refund:
-    return adopt_refund(gateway_name="sandbox", number=number, actor=world.STAFF, now=world.now())
+def adopt(number: str, **more: bool) -> Refund:
+    return adopt_refund(gateway_name="sandbox", number=number, actor=world.STAFF, now=world.now(), **more)
 
 
 def test_all_of_it(order: Order, payment: Payment, gateway: Gateway, sandbox: SandboxControl) -> None:
@@ -167,8 +160,18 @@ def test_a_restore_nobody_noticed_shows_before_the_first_refund(
     assert [row["out_refund_no"] for row in sandbox.state()["refunds"]] == [lost]
     assert Notification.objects.get(user=staff, kind="refund_failed").facts["refund"] == again.number
 
+    # The next one neither: what failed unsent tells nothing of the first.
+    other = half_back(order, 100)
+    tasks.send_refund(subject=other.number, now=world.now())
+    other.refresh_from_db()
+    assert (other.state, other.fail_reason) == ("failed", str(tasks.SECOND_TIME))
+
     # Known, the first one is no riddle any more; a person says that this one is owed besides.
-    adopt(lost)
+    with pytest.raises(RefundWaits, match=again.number):
+        adopt(lost)
+    with pytest.raises(CommandError, match=again.number):
+        call_command("adopt_refund", lost)
+    adopt(lost, is_besides=True)
     send_again(number=again.number, actor=world.STAFF, now=world.now())
     tasks.send_refund(subject=again.number, now=world.now())
     assert sorted(row["out_refund_no"] for row in sandbox.state()["refunds"]) == sorted([lost, again.number])
@@ -211,8 +214,3 @@ def test_a_silent_gateway_is_asked_again_whether_it_is_the_first(order: Order, s
     Due.objects.filter(pk=due.pk).update(due_at=world.now())
     run_due(rounds_max=3)
     assert [row["out_refund_no"] for row in sandbox.state()["refunds"]] == [refund.number]
-
-
-def half_back(order: Order) -> Refund:
-    facts = {"cause": "staff", "restock": False, "actor": world.STAFF, "now": world.now()}
-    return reversal.refund(order_number=order.number, lines={1: (0, 4_000)}, freight_fen=0, **facts)

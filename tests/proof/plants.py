@@ -236,6 +236,11 @@ CODE = {
         "part_back", {"model", "earning_rule"}, silent(refunding.settlements, "deduct")
     ),
     "refund a fen more than the lines": Plant("part_back", {"model", "refund_lines", "refund_counted"}, a_fen_more),
+    "void a refund whose place nobody took": Plant(
+        "part_back",
+        {"refund_counted", "line_refunded", "clearing", "state_now"},
+        sql="UPDATE payments_refund SET state = 'voided'",
+    ),
     "refund more than was paid": Plant("part_back", {"payment_refunds_within"}, more_than_paid),
     "put returned goods back twice": Plant("cancelled_paid", {"model", "returned"}, restock_twice),
     "release stock twice": Plant("cancelled", {"stock_reserved_not_negative"}, release_twice),

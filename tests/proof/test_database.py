@@ -7,7 +7,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from distributors.payouts.models import Withdrawal
 from orders.flow import reversal
+from orders.flow.reversal import withhold_refund
 from orders.lifecycle.models import Order
+from orders.payments.models import Refund
 from orders.settlements import statements
 from orders.settlements.models import Statement
 from shop.states.machine import move_many
@@ -174,6 +176,30 @@ def test_what_was_said_of_money_and_pieces_stays(order: Order) -> None:
     give_back(order, 100)
     for change in ("payment_id = payment_id + 1", "freight_fen = 1", "cause = 'late_payment'"):
         assert refused(f"UPDATE payments_refund SET {change}") == "payments_refund_facts"
+
+
+def test_a_refund_is_void_only_when_others_took_its_whole_place(order: Order) -> None:
+    """Else its money would be owed to nobody, or its number be sent after all."""
+    give_back(order, 4_000)
+    withhold_refund(number=Refund.objects.get().number, reason="x", now=world.now())
+    place, whole = "payments_refund_replaced", "SET CONSTRAINTS payments_refund_replaced IMMEDIATE;"
+    void = "UPDATE payments_refund SET state = 'voided' WHERE replaces_id IS NULL;"
+    assert refused(whole + void) == place
+    less = again("payments_refund", number="number || 'x'", amount_fen="3999", state="'failed'", replaces_id="id")
+    other = again("payments_refund", number="number || 'x'", state="'failed'", replaces_id="id")
+    assert refused(f"{void}{less};{whole}") == place
+    # As much money, and nothing of its pieces.
+    assert refused(f"{void}{other};{whole}") == place
+    lines = again("payments_refundline", refund_id="(SELECT max(id) FROM payments_refund)")
+    with connection.cursor() as cursor:
+        # One that is not void has its place itself.
+        assert refused(f"{whole}{other}") in (place, "payments_refund_within")
+        cursor.execute(f"{void}{other};{lines};{whole}")
+    for state in ("requested", "sent", "succeeded", "failed"):
+        with pytest.raises(IntegrityError, match="may not go"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE payments_refund SET state = '{state}' WHERE replaces_id IS NULL")
+    for change in ("replaces_id = NULL", "replaces_id = id"):
+        assert refused(f"UPDATE payments_refund SET {change} WHERE replaces_id IS NOT NULL") == "payments_refund_place"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ CHECKS = [
             <> (coalesce(m.made, 0), coalesce(m.released, 0), coalesce(m.sold, 0))
     """,
     ),
-    # Back on the shelf is what a refund put there, once.
+    # Back on the shelf is what a refund put there, once: not what the void one had put there whose place it took.
     Check(
         "returned",
         ("S1",),
@@ -117,10 +117,11 @@ CHECKS = [
         SELECT coalesce(number, reference), format('its lines put back %%s pieces, movements say %%s',
             coalesce(l.pieces, 0), coalesce(m.pieces, 0))
         FROM (
-            SELECT r.number, ol.sku_id, sum(rl.quantity) AS pieces
+            SELECT r.number, ol.sku_id, sum(rl.quantity - coalesce(v.quantity, 0)) AS pieces
             FROM payments_refundline rl
             JOIN payments_refund r ON r.id = rl.refund_id
             JOIN lifecycle_orderline ol ON ol.id = rl.order_line_id
+            LEFT JOIN payments_refundline v ON v.refund_id = r.replaces_id AND v.order_line_id = rl.order_line_id
             WHERE rl.is_restocked GROUP BY r.number, ol.sku_id
         ) l
         FULL JOIN (

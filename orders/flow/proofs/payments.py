@@ -89,7 +89,7 @@ CHECKS = [
         JOIN lifecycle_order o ON o.id = p.order_id
         LEFT JOIN (
             SELECT payment_id, sum(amount_fen) AS fen, count(*) AS pieces
-            FROM payments_refund GROUP BY payment_id
+            FROM payments_refund WHERE state <> 'voided' GROUP BY payment_id
         ) r ON r.payment_id = p.id
         WHERE p.refunded_fen <> coalesce(r.fen, 0) OR p.refund_count <> coalesce(r.pieces, 0)
            OR (p.is_applied AND o.refunded_fen <> p.refunded_fen)
@@ -131,8 +131,9 @@ CHECKS = [
         FROM lifecycle_orderline l
         JOIN lifecycle_order o ON o.id = l.order_id
         LEFT JOIN (
-            SELECT order_line_id, sum(amount_fen) AS fen, sum(quantity) AS pieces
-            FROM payments_refundline GROUP BY order_line_id
+            SELECT rl.order_line_id, sum(rl.amount_fen) AS fen, sum(rl.quantity) AS pieces
+            FROM payments_refundline rl JOIN payments_refund x ON x.id = rl.refund_id AND x.state <> 'voided'
+            GROUP BY rl.order_line_id
         ) r ON r.order_line_id = l.id
         WHERE (l.refunded_fen, l.refunded_quantity)
             IS DISTINCT FROM (coalesce(r.fen, 0), coalesce(r.pieces, 0))
@@ -179,6 +180,7 @@ CHECKS = [
         """
         SELECT p.number, format('%%s fen were asked back of %%s fen', sum(r.amount_fen), p.amount_fen)
         FROM payments_refund r JOIN payments_payment p ON p.id = r.payment_id
+        WHERE r.state <> 'voided'
         GROUP BY p.id HAVING sum(r.amount_fen) > p.amount_fen
         UNION ALL
         SELECT o.number || '/' || l.line, format('%%s of %%s pieces, %%s of %%s fen given back',

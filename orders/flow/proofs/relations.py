@@ -56,6 +56,7 @@ TRIGGERS = [
     *("sums_kept_by_lines", "sums_kept_by_parts", "lifecycle_order_paid_stays", "lifecycle_orderline_window"),
     *(f"lifecycle_{table}_stays" for table in ("order", "supplierorder", "orderline")),
     *("payments_refund_within", "payments_refundline_within", "payments_payment_stays", "payments_refund_facts"),
+    *("payments_refund_place", "payments_refund_replaced"),
     *(
         f"settlements_{table}_{deed}"
         for table in ("earning", "statement", "supplierpayout")

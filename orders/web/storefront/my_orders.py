@@ -19,7 +19,7 @@ from orders.flow import delivery, reversal
 from orders.lifecycle import queries as lifecycle
 from orders.lifecycle.models import Order, SupplierOrder
 from orders.lifecycle.states import OrderState, SupplierOrderState
-from orders.payments.queries import applied_payment
+from orders.payments.queries import applied_payment, refunds_of
 from orders.reviews.queries import waiting_lines
 from orders.web.order_page import order_card, order_page
 from shop.base.errors import DomainError, NotFound
@@ -139,7 +139,7 @@ def my_order(request: CustomerRequest, number: str) -> HttpResponse:
         parts=parts,
         shipments=list(shipments),
         cases=list(order.aftersales.order_by("-pk")),
-        refunds=list(order.refunds.order_by("pk")),
+        refunds=list(refunds_of(order).reverse()),
         unreviewed=set(waiting_lines(request.user).filter(order=order).values_list("pk", flat=True)),
         now=timezone.now(),
     )
