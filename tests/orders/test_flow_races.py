@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -254,11 +256,8 @@ def test_a_refund_is_void_or_sent_again(order: Order, gateway: Gateway, sandbox:
     for refund in refunds:
         tasks.send_refund(subject=refund.number, now=world.now())
     for refund, by in zip(refunds, lost, strict=True):
-        facts = {"number": refund.number, "actor": world.STAFF, "now": world.now()}
-        outcomes = at_once(
-            lambda facts=facts, by=by: replace_refund(by=by, reason="x", **facts),
-            lambda facts=facts: send_again(**facts),
-        )
+        facts: dict[str, Any] = {"number": refund.number, "actor": world.STAFF, "now": world.now()}
+        outcomes = at_once(partial(replace_refund, by=by, reason="x", **facts), partial(send_again, **facts))
         refund.refresh_from_db()
         lost_race = [isinstance(one, DomainError) for one in outcomes]
         assert (refund.state, lost_race) in [("voided", [False, True]), ("sent", [True, False])]
