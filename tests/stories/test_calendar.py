@@ -4,7 +4,8 @@ All of it runs as an operator abroad may run us: the process stands in New York'
 session at the database and says nothing else. Moments are handed in, as the edges do; they lie in the past, because the
 database closes no day that its own clock has not left behind. That clock is not turned: what it stamps itself
 (``posted_at`` of the books) is set to the story's moments behind the guards. What does turn a process's clock is
-tests/faults/test_clock_skew.py; how far the gateway's may be off, tests/shop/test_gateways_notices.py.
+tests/faults/test_clock_skew.py; how far the gateway's may be off, tests/shop/test_gateways_notices.py. Not played: a
+database whose own clock jumps, and the gateway's bills at its midnight (days apart: tests/shop/test_gateways_book.py).
 """
 
 import time
