@@ -16,6 +16,7 @@ from orders.aftersales.states import AfterSaleState
 from orders.flow import aftersale as cases
 from orders.flow import payment, reversal
 from orders.flow.case_desk import CaseDesk, MessageForm, kept_photos
+from orders.flow.forgotten import forgotten_refunds_of
 from orders.flow.release import release_payouts
 from orders.flow.restoring import replace_refund
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
@@ -115,6 +116,30 @@ def _send_again(request: HttpRequest, row: Refund, data: dict[str, Any]) -> None
 
 def _replace(request: HttpRequest, row: Refund, data: dict[str, Any]) -> None:
     replace_refund(number=row.number, actor=staff_actor(request), now=timezone.now(), **data)
+
+
+def _what_voiding_means(row: Refund) -> str:
+    found = [f"{one.number} ¥{format_yuan(one.theirs_fen or 0)}" for one in forgotten_refunds_of(row.payment)]
+    paragraphs = [
+        _("This one: ¥%(amount)s.") % {"amount": format_yuan(row.amount_fen)},
+        _("The channel alone knows of its payment: %(found)s.") % {"found": ", ".join(found)}
+        if found
+        else _(
+            "The last comparison found nothing of its payment that the channel alone knows: compare the books first."
+        ),
+        _(
+            "For money that the channel gave back already, under a number our books lost, and that was decided again"
+            " after a restore. The channel is asked about both numbers first. This refund then becomes void for ever:"
+            " it is never sent again, and the other takes its place. No money moves. What the other paid less"
+            " gets a number of its own and waits for your decision."
+        ),
+    ]
+    return "\n".join(map(str, paragraphs))
+
+
+def _the_only_one(row: Refund) -> dict[str, Any]:
+    found = forgotten_refunds_of(row.payment).values_list("number", flat=True)
+    return {"by": found[0]} if len(found) == 1 else {}
 
 
 def _release(request: HttpRequest, row: PayoutHold, data: dict[str, Any]) -> None:
@@ -274,12 +299,8 @@ class RefundAdmin(ReadOnly, Acting, ModelAdmin):
             ReplacementForm,
             is_dangerous=True,
             offered=lambda row: row.state == RefundState.FAILED,
-            explain=_(
-                "For money that the channel gave back already, under a number our books lost, and that was decided again"
-                " after a restore. The channel is asked about both numbers first. This refund then becomes void for ever:"
-                " it is never sent again, and the other takes its place. No money moves. What the other paid less"
-                " gets a number of its own and waits for your decision."
-            ),
+            explain=_what_voiding_means,
+            initial=_the_only_one,
             permission="payments.change_refund",
         ),
     )

@@ -33,7 +33,7 @@ def refuse_when_forgotten(order: Order, payment: Payment) -> None:
     refund found there has been adopted or explained; and at any time the order of such a refund.
     """
     run = last_reconciliation(payment.gateway)
-    if run is not None and forgotten_refunds(run).filter(reference=payment.gateway_number or payment.number).exists():
+    if forgotten_refunds_of(payment).exists():
         raise RefundsOnHold(
             _(
                 "The payment channel has given back money of this order that our books do not know yet. Our staff"
@@ -98,6 +98,14 @@ def forgotten_refunds(run: Reconciliation) -> QuerySet[BookDifference]:
     causes = (DifferenceCause.UNKNOWN_HERE, DifferenceCause.ENDED_HERE)
     found = open_differences(run).filter(kind="refund", cause__in=causes)
     return found.exclude(number__in=Refund.objects.exclude(state=RefundState.VOIDED).values("number"))
+
+
+def forgotten_refunds_of(payment: Payment) -> QuerySet[BookDifference]:
+    """Return what :func:`forgotten_refunds` finds of one payment in the last comparison."""
+    run = last_reconciliation(payment.gateway)
+    if run is None:
+        return BookDifference.objects.none()
+    return forgotten_refunds(run).filter(reference=payment.gateway_number or payment.number)
 
 
 def _is_compared(hold: PayoutHold, run: Reconciliation | None) -> bool:

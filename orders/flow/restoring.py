@@ -89,7 +89,9 @@ def _moved(told: Told, number: str) -> Told:
     if told.state not in _MOVED:
         facts = {"number": number, "state": told.state}
         raise Conflict(
-            _("The gateway has given nothing back under %(number)s; it says “%(state)s”.") % facts, code="not_there"
+            _("The gateway has given nothing back under %(number)s; it says “%(state)s”.") % facts,
+            code="not_there",
+            field="by",
         )
     return told
 

@@ -30,7 +30,7 @@ class RefundState(models.TextChoices):
     SENT = "sent", _("sent")
     SUCCEEDED = "succeeded", _("succeeded")
     FAILED = "failed", _("failed")
-    VOIDED = "voided", _("void: paid under another number")
+    VOIDED = "voided", _("void")
 
 
 REFUND = Table(

@@ -207,6 +207,8 @@ def status_of(order: Order, parts: Iterable[SupplierOrder]) -> tuple[str, str, s
         return _("On the way"), "go", note
     if states & {SupplierOrderState.TO_SHIP, SupplierOrderState.HELD}:
         return _("Being packed"), "go", _("The suppliers are packing your parcels.")
+    if states == {SupplierOrderState.CLOSED}:
+        return _("Refund on its way"), "wait", _("Nothing more will be sent. What you paid goes back to you.")
     return _("Arrived"), "good", _("The return window is open. Enjoy!")
 
 

@@ -87,7 +87,8 @@ def test_finance_ends_what_was_paid_before_the_restore(
     client.force_login(staff("客服", may=("payments.view_refund",)))
     assert client.get(page).status_code == client.post(page, {"by": lost, "reason": "x"}).status_code == 403
     client.force_login(staff("文 Wen", may=("payments.view_refund", "payments.change_refund")))
-    assert "作废" in client.get(page).content.decode()
+    asks = client.get(page)
+    assert (asks.context["form"].initial, "¥98.00" in asks.context["explain"]) == ({"by": lost}, True)
     assert client.post(page, {"by": lost, "reason": " "}).status_code == 400
     assert client.post(page, {"by": "RNEVER0001", "reason": "恢复前已退"}).status_code == 400
     assert Refund.objects.get().state == "failed"
@@ -124,13 +125,19 @@ def test_finance_ends_what_was_paid_before_the_restore(
 
 
 def test_what_is_still_owed_has_a_number_of_its_own(
-    order: Order, payment: Payment, gateway: Gateway, sandbox: SandboxControl
+    order: Order, payment: Payment, gateway: Gateway, sandbox: SandboxControl, client: Client
 ) -> None:
     """One piece had gone back; after the restore 苏 cancels all three. She gets the other two's money, and no more."""
     lost = given_back(gateway, payment, TEA)
     again = withheld(reversal.cancel_order(order=order, actor="system", reason="", now=world.now()))
     call_command("adopt_refund", lost, "--instead-of", again.number, "--reason", "恢复前已退", verbosity=0)
     rest = Refund.objects.get(replaces=again, state="failed")
+    client.force_login(order.user)
+    shown = client.get(f"/orders/{order.number}/").content.decode()
+    assert [word in shown for word in ("退款处理中", "已收货", "¥98.00", "¥196.00")] == [True, False, True, True]
+    client.force_login(staff("文 Wen", may=("payments.view_refund", "payments.change_refund")))
+    asks = client.get(address("payments.refund", "act_replace", rest.pk))
+    assert (asks.context["form"].initial, "¥196.00" in asks.context["explain"]) == ({}, True)
     assert (rest.amount_fen, trade.clearing(order)) == (order.payable_fen - TEA, order.payable_fen - TEA)
     assert verify_all(now=world.now()) == []
     tasks.send_refund(subject=rest.number, now=world.now())

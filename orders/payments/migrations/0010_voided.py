@@ -83,7 +83,7 @@ STATES = [
     ("sent", "sent"),
     ("succeeded", "succeeded"),
     ("failed", "failed"),
-    ("voided", "void: paid under another number"),
+    ("voided", "void"),
 ]
 
 
