@@ -1,6 +1,6 @@
 """Every page of the shop, looked at in Chromium as somebody who may see it, on a phone and on a desk, in both languages.
 
-The pictures stay in ``test-results/pages/`` to be looked at. What is held of each stands in ``looking.py``.
+What is held of each, and how to keep pictures of them, stands in ``looking.py``.
 """
 
 import re

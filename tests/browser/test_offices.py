@@ -1,6 +1,5 @@
 """The back offices in a real browser: their scripts run under a policy without inline scripts."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,15 +12,15 @@ from shop.accounts.models import User
 from shop.panel.site import supplier_site
 from tests import world
 from tests.browser.conftest import DESK, Visitor
-from tests.browser.looking import faults
+from tests.browser.looking import LOOK, faults
 from tests.distributors import sellers
 from tests.orders import trade
 from tests.two_worlds import Town
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-# One of each kind; ``LINJIA_LOOK=full`` looks at all of them, in both sizes (three minutes).
-IS_FULL = os.environ.get("LINJIA_LOOK", "").strip() == "full"
+# One of each kind, unless all are asked for (``looking.py``).
+IS_FULL = LOOK == "full"
 ONE_OF_EACH = {
     "index", "lifecycle_order_changelist", "lifecycle_order_change", "catalogue_product_change", "coupons_coupon_add",
     "commissions_commissionrule_add", "payouts_withdrawal_change", "accounts_user_changelist", "auth_group_add",
