@@ -14,7 +14,7 @@ test: ## run the tests (make test ARGS="tests/shop -k money")
 bench: ## measure speed and memory against limits; the results go to docs/performance.md (make bench ARGS="order")
 	@exec python3 settings/run.py bench $(ARGS)
 
-check: ## formatting, lint, types, import floors, migrations, API schema, translations
+check: ## formatting, lint, types, readable tests, import floors, migrations, API schema, translations
 	@exec python3 settings/run.py check
 
 faults: ## kill, cut and empty everything on an installation of its own, many times (LINJIA_FAULT_SEED=n replays)
