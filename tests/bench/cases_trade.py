@@ -229,6 +229,7 @@ def place_order(bench: Bench) -> list[Row]:
         own, limit = bench.interleaved(
             lambda: _placing(web.port, shop, bench.seconds, lambda: _two(shop)),
             lambda: bench.stack.pgbench(database, script, seconds=bench.seconds).rate,
+            times=3,
         )
     return [compare("place order over HTTP, 16 clients", own=own, limit=limit, unit="/s", at_least=0.25)]
 
