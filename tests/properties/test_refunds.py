@@ -25,6 +25,7 @@ from orders.flow.verification import verify_all
 from orders.lifecycle.models import Order, OrderLine, SupplierOrder
 from orders.lifecycle.rules import LineDraft, OrderDraft, PartDraft, Recipient
 from orders.lifecycle.writing import create_order
+from orders.payments.rules import Share, split_refund
 from orders.settlements.rules import kept_after_refund
 from orders.shipments.rules import NothingToShip
 from shop.base.errors import Conflict, Invalid
@@ -37,6 +38,30 @@ from shop.work import actions as work
 from tests import world
 from tests.distributors.sellers import payee
 from tests.orders import trade
+
+
+@given(
+    freight_fen=st.integers(0, 10**6),
+    lines=st.dictionaries(st.integers(1, 9), st.tuples(st.integers(0, 99), st.integers(0, 10**7)), max_size=6),
+    data=st.data(),
+)
+def test_a_split_refund_is_both_its_parts(freight_fen: int, lines: dict[int, tuple[int, int]], data: Any) -> None:
+    """Also one of freight alone, and lines that cost nothing; pieces count once, with the rest."""
+    whole = Share(freight_fen, lines)
+    first_fen = data.draw(st.integers(0, _fen(whole)))
+    first, rest = split_refund(whole, first_fen)
+    assert (_fen(first), _fen(rest)) == (first_fen, _fen(whole) - first_fen)
+    assert (
+        min(first.freight_fen, rest.freight_fen, *(fen for part in (first, rest) for _n, fen in part.lines.values()))
+        >= 0
+    )
+    for line, (pieces, fen) in lines.items():
+        parts = [part.lines.get(line, (0, 0)) for part in (first, rest)]
+        assert (parts[0][0], parts[1][0], parts[0][1] + parts[1][1]) == (0, pieces, fen)
+
+
+def _fen(share: Share) -> int:
+    return share.freight_fen + sum(fen for _pieces, fen in share.lines.values())
 
 
 @given(
